@@ -1,0 +1,1 @@
+"""GumTree in plain Python: data, files, reduction, acquisition, scripts, repository, simulation."""

@@ -1,0 +1,1 @@
+"""Scans: definition, engine and recorder."""

@@ -1,0 +1,1 @@
+"""Data with errors, units, axes and metadata."""

@@ -1,0 +1,1 @@
+"""What the engine and the servers expect of hardware, and the logic of motors and counters."""

@@ -1,0 +1,1 @@
+"""Corrections and integration: what reduction scripts are made of."""

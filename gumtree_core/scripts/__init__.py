@@ -1,0 +1,1 @@
+"""Declaration, loading and running of scripts."""

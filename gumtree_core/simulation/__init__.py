@@ -1,0 +1,1 @@
+"""A simulated instrument that obeys physics."""

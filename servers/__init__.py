@@ -1,0 +1,1 @@
+"""Tango device servers: thin adapters over objects of gumtree_core."""

@@ -1,0 +1,1 @@
+"""The main job, shown from start to end."""

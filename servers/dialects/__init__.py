@@ -1,0 +1,1 @@
+"""Tango devices, ours and of other control systems, as the Protocols of gumtree_core."""

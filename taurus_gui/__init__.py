@@ -1,0 +1,1 @@
+"""A GUI that generates itself from the interfaces of Tango devices."""
