@@ -7,7 +7,9 @@ drives; a Tango device of any control system becomes one through a dialect.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, runtime_checkable
 
@@ -54,6 +56,51 @@ class CountStatus:
     fault: str = ""
 
 
+@dataclass(frozen=True)
+class AxisDescription:
+    """What a controller knows of an axis; lengths in `unit`, so that velocity is in unit/s.
+
+    `low` to `high` is the travel, in positions as they are counted now (it shifts with `define_position`); the
+    limit switches stand just beyond. Infinite where the controller does not know it. A motion ends within
+    `accuracy` of its target.
+    """
+
+    unit: str
+    velocity: float
+    acceleration: float
+    low: float = -math.inf
+    high: float = math.inf
+    accuracy: float = 0.001
+    label: str = ""
+    format: str = "%.4f"
+
+
+@dataclass(frozen=True)
+class CounterDescription:
+    """What a controller knows of its counting electronics."""
+
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class DetectorDescription:
+    """What a controller knows of an area detector: pixel sizes in mm, dead time in s (non-paralysable)."""
+
+    pixel_size_x: float
+    pixel_size_y: float
+    dead_time: float = 0.0
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class ControllerDescription:
+    """All that a controller offers, by name."""
+
+    axes: Mapping[str, AxisDescription] = field(default_factory=dict)
+    counters: Mapping[str, CounterDescription] = field(default_factory=dict)
+    detectors: Mapping[str, DetectorDescription] = field(default_factory=dict)
+
+
 @runtime_checkable
 class Axis(Protocol):
     """One axis of a motor controller. Each call returns at once; failures raise GumtreeError."""
@@ -66,6 +113,9 @@ class Axis(Protocol):
 
     def stop(self) -> None:
         """Decelerate and stop."""
+
+    def abort(self) -> None:
+        """Stop at once, without deceleration."""
 
     def configure(self, *, velocity: float, acceleration: float) -> None:
         """Set velocity (unit/s) and acceleration (unit/s2) of the next motions."""
@@ -105,6 +155,27 @@ class AreaDetector(Protocol):
 
     def image(self) -> tuple[CountStatus, NDArray[np.uint32]]:
         """Counts per pixel, of shape `shape` = (y, x), with the reading that belongs to them."""
+
+
+@runtime_checkable
+class Controller(Protocol):
+    """A connection to hardware, as `gumtree_core.devices.controllers.connect` returns it.
+
+    An unknown name raises GumtreeError; so does each call while the hardware cannot be reached, and calls work
+    again when it can.
+    """
+
+    def axis(self, name: str) -> Axis:
+        """The axis of that name."""
+
+    def counter(self, name: str) -> CounterChannel:
+        """The counting electronics of that name."""
+
+    def detector(self, name: str) -> AreaDetector:
+        """The area detector of that name."""
+
+    def describe(self) -> ControllerDescription:
+        """What there is, as it is now."""
 
 
 @runtime_checkable
