@@ -60,8 +60,8 @@ class CountStatus:
 class AxisDescription:
     """What a controller knows of an axis; lengths in `unit`, so that velocity is in unit/s.
 
-    `low` to `high` is the travel, in positions as they are counted now (it shifts with `define_position`); the
-    limit switches stand just beyond. Infinite where the controller does not know it. A motion ends within
+    `low` to `high` is the travel, in positions as counted now (it shifts with `define_position`); the
+    limit switches are just beyond. Infinite where the controller does not know it. A motion ends within
     `accuracy` of its target.
     """
 
@@ -161,8 +161,8 @@ class AreaDetector(Protocol):
 class Controller(Protocol):
     """A connection to hardware, as `gumtree_core.devices.controllers.connect` returns it.
 
-    An unknown name raises GumtreeError; so does each call while the hardware cannot be reached, and calls work
-    again when it can.
+    An unknown name raises GumtreeError; so does each call while the hardware cannot be reached. Calls work
+    again when it can; nothing needs to be connected anew.
     """
 
     def axis(self, name: str) -> Axis:
