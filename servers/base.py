@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,14 +19,17 @@ from typing import Any
 import numpy as np
 import tango
 from tango import AttrQuality, AttrWriteType, DevState
-from tango.server import Device, attribute, command, device_property
+from tango.server import Device, attribute, command, device_property, run
 
 from gumtree_core.errors import GumtreeError
 
 logger = logging.getLogger(__name__)
 
 HINTS_SCHEMA = 1
+_NOT_SPECIFIED = "Not specified"
+_TANGO_DEFAULTS = {"unit": "", "format": "%6.2f", "min_value": _NOT_SPECIFIED, "max_value": _NOT_SPECIFIED}
 _ATTRIBUTE_HINT = "_gumtree_attribute_hint"
+_ATTRIBUTE_OPTIONS = "_gumtree_attribute_options"
 _COMMAND_HINT = "_gumtree_command_hint"
 
 
@@ -70,11 +74,13 @@ def published(
         with tango_errors(f"{self.get_name()}/{name}"):
             getattr(self, write)(value)
 
+    declared = dict(options)
     if write:
         options.setdefault("access", AttrWriteType.READ_WRITE)
         options["fset"] = set_value
     made = attribute(name=name, dtype=dtype, fget=read, **options)
     setattr(made, _ATTRIBUTE_HINT, hint or {})
+    setattr(made, _ATTRIBUTE_OPTIONS, declared)
     return made
 
 
@@ -127,12 +133,22 @@ class GumtreeDevice(Device):
         self._values: dict[str, tuple[Any, float, AttrQuality]] = {}
         self._values_lock = threading.Lock()
         self._stopping = threading.Event()
+        self._configured: dict[str, dict[str, str]] = getattr(self, "_configured", {})
         self.set_state(DevState.INIT)
         self.set_status("The device is starting.")
         for name in ("State", "Status"):
             self.set_change_event(name, True, False)
         for name in _hints_of(type(self), _ATTRIBUTE_HINT):
             self.set_change_event(name, True, False)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep commands and reads of this device waiting, for a thread that publishes several things as one.
+
+        Inside, do nothing that waits: no hardware, no lock that a command may hold while it calls hardware.
+        """
+        with tango.AutoTangoMonitor(self):
+            yield
 
     def delete_device(self) -> None:
         """Tell the threads to end. They are not joined: one may be waiting for the monitor that we hold."""
@@ -141,9 +157,15 @@ class GumtreeDevice(Device):
     # values
 
     def publish(self, quality: AttrQuality = AttrQuality.ATTR_VALID, **values: Any) -> None:
-        """Keep each value and push a change event for those that differ from what was published before."""
+        """Keep each value and push a change event for those that differ from what was published before.
+
+        None says that there is no value, as `publish_invalid` does.
+        """
         now = time.time()
         for name, value in values.items():
+            if value is None:
+                self.publish_invalid(name)
+                continue
             with self._values_lock:
                 before = self._values.get(name)
                 self._values[name] = (value, now, quality)
@@ -171,6 +193,33 @@ class GumtreeDevice(Device):
         for name, value in values.items():
             self.get_device_attr().get_w_attr_by_name(name).set_write_value(value)
 
+    # configuration
+
+    def configure_attribute(self, name: str, **properties: Any) -> None:
+        """Set label, unit, format, min_value, max_value of an attribute where nobody else has set them.
+
+        What stands in the database, and what a client has changed, stays. Clients get an attribute
+        configuration event; nothing is written to the database.
+        """
+        config = self.get_device_attr().get_attr_by_name(name)
+        present = config.get_properties()
+        ours = self._configured.setdefault(name, {})
+        options = getattr(getattr(type(self), name), _ATTRIBUTE_OPTIONS, {})
+        changed = False
+        for key, value in properties.items():
+            now, text = getattr(present, key), str(value)
+            declared = str(options.get(key, _TANGO_DEFAULTS.get(key, name)))
+            if now != text and now in (declared, ours.get(key)):
+                setattr(present, key, text)
+                ours[key] = text
+                changed = True
+        if changed:
+            config.set_properties(present)
+
+    def attribute_config(self, name: str) -> Any:
+        """The present configuration of an attribute: `label`, `unit`, `format`, `min_value`, ... as text."""
+        return self.get_device_attr().get_attr_by_name(name).get_properties()
+
     # state
 
     @property
@@ -180,12 +229,14 @@ class GumtreeDevice(Device):
 
     def publish_state(self, state: DevState, status: str) -> None:
         """Set and push State and Status; publish the last values before the idle state, not after."""
-        if self.get_state() == state and self.get_status() == status:
-            return
-        self.set_state(state)
-        self.set_status(status)
-        self.push_change_event("State", state)
-        self.push_change_event("Status", status)
+        if self.get_state() != state:
+            self.set_state(state)
+            self.set_status(status)
+            self.push_change_event("State", state)
+            self.push_change_event("Status", status)
+        elif self.get_status() != status:
+            self.set_status(status)
+            self.push_change_event("Status", status)
 
     def require_state(self, what: str, allowed: Iterable[DevState]) -> None:
         """Raise NOT_ALLOWED_NOW unless the state is one of `allowed` (empty: any; idle counts as ON)."""
@@ -236,6 +287,14 @@ class GumtreeDevice(Device):
             "attributes": _hints_of(type(self), _ATTRIBUTE_HINT),
             "commands": _hints_of(type(self), _COMMAND_HINT),
         }
+
+
+def serve(device_class: type[GumtreeDevice]) -> None:
+    """Run the server of a class; the first argument is the instance's name, Tango's own options follow."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    run((device_class,), args=[device_class.__name__, *sys.argv[1:]], msg_stream=sys.stderr)
 
 
 def _hints_of(cls: type, marker: str) -> dict[str, dict[str, Any]]:

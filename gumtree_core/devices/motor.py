@@ -115,6 +115,11 @@ class Motor:
     # reading
 
     @property
+    def target(self) -> float | None:
+        """Where the present motion goes; None at rest, or if somebody else has started it."""
+        return self._motion.target if self._motion else None
+
+    @property
     def reading(self) -> MotorReading:
         """The newest reading, without asking the hardware."""
         return self._reading
@@ -323,5 +328,8 @@ class Motor:
         return value
 
     def _text(self, value: float) -> str:
-        unit = self._description.unit if self._description else ""
-        return f"{value:.7g} {unit}".rstrip()
+        known = self._description
+        number = (known.format if known else "%.4f") % value
+        if "." in number:
+            number = number.rstrip("0").rstrip(".")
+        return f"{number} {known.unit if known else ''}".rstrip()
