@@ -1,0 +1,150 @@
+"""Which devices belong to the instrument: from its `run.json`, or from the Tango database."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tango
+
+from gumtree_core.errors import GumtreeError
+from gumtree_core.paths import data_directory
+
+FREE_PROPERTY = "gumtree"
+"""Free property of the Tango database: property name = instrument, value = device names."""
+
+
+@dataclass(frozen=True)
+class DeviceEntry:
+    """A device of the instrument: full Tango name, and the short name that people use."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What the window shows."""
+
+    name: str
+    tango_host: str
+    devices: tuple[DeviceEntry, ...]
+
+    def resource(self, entry: DeviceEntry) -> str:
+        """The name with which a DeviceProxy is made, whatever the environment says."""
+        if "://" in entry.name or not self.tango_host:
+            return entry.name
+        return f"tango://{self.tango_host}/{entry.name}"
+
+
+def find(instrument: str | None, tango_host: str | None, devices: Sequence[str] = ()) -> Instrument:
+    """Find the instrument to show.
+
+    Parameters
+    ----------
+    instrument
+        Its name; None: the only one that runs.
+    tango_host
+        HOST:PORT of a Tango database; None: what the running instrument says, else $TANGO_HOST.
+    devices
+        Names of devices to show, in place of the instrument's.
+
+    Raises
+    ------
+    GumtreeError
+        INSTRUMENT_NOT_RUNNING, SEVERAL_INSTRUMENTS, UNKNOWN_INSTRUMENT or DATABASE_UNREACHABLE.
+    """
+    if devices:
+        host = tango_host or _host_of(instrument) or os.environ.get("TANGO_HOST", "")
+        return Instrument(instrument or "Devices", host, tuple(_entry(name) for name in devices))
+    if tango_host is None:
+        found = _from_run_file(instrument)
+        if found is not None:
+            return found
+        tango_host = os.environ.get("TANGO_HOST")
+    if tango_host is None:
+        named = f"'{instrument}'" if instrument else "instrument"
+        raise GumtreeError(
+            "INSTRUMENT_NOT_RUNNING",
+            f"No running {named} was found; start it with 'gumtree up', or give --tango-host HOST:PORT.",
+        )
+    return _from_database(instrument, tango_host)
+
+
+def _run_files(instrument: str | None) -> dict[str, dict[str, object]]:
+    """Contents of each `run.json`, by instrument."""
+    parent = data_directory("any").parent
+    names = [instrument] if instrument else sorted(p.parent.name for p in parent.glob("*/run.json"))
+    found = {}
+    for name in names:
+        path = data_directory(name) / "run.json"
+        try:
+            found[name] = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise GumtreeError(
+                "INSTRUMENT_NOT_RUNNING",
+                f"{path} cannot be read ({error}); start the instrument again with 'gumtree up'.",
+            ) from error
+    return found
+
+
+def _host_of(instrument: str | None) -> str:
+    return (
+        str(_run_files(instrument)[instrument]["tango_host"]) if instrument in _run_files(instrument) else ""
+    )
+
+
+def _from_run_file(instrument: str | None) -> Instrument | None:
+    running = _run_files(instrument)
+    if not running:
+        return None
+    if len(running) > 1:
+        raise GumtreeError(
+            "SEVERAL_INSTRUMENTS",
+            f"Several instruments run here ({', '.join(running)}); say which: gumtree gui INSTRUMENT.",
+        )
+    ((name, data),) = running.items()
+    return Instrument(
+        name=str(data.get("instrument", name)),
+        tango_host=str(data["tango_host"]),
+        devices=tuple(_entry(each["name"], each.get("alias", "")) for each in data["devices"]),
+    )
+
+
+def _from_database(instrument: str | None, tango_host: str) -> Instrument:
+    host, _, port = tango_host.partition(",")[0].rpartition(":")
+    try:
+        database = tango.Database(host, int(port))
+        instruments = database.get_property_list(FREE_PROPERTY, "*").value_string
+    except (tango.DevFailed, ValueError) as error:
+        raise GumtreeError(
+            "DATABASE_UNREACHABLE",
+            f"There is no Tango database at '{tango_host}' (HOST:PORT); start it or correct the address.",
+        ) from error
+    if instrument is None and len(instruments) == 1:
+        instrument = instruments[0]
+    if instrument is None or instrument not in instruments:
+        known = ", ".join(instruments) or "none"
+        asked = f"no instrument '{instrument}'" if instrument else "more or less than one instrument"
+        raise GumtreeError(
+            "UNKNOWN_INSTRUMENT",
+            f"The database at {tango_host} holds {asked} (known: {known}); give its name, or --device NAME.",
+        )
+    names = list(database.get_property(FREE_PROPERTY, instrument)[instrument])
+    return Instrument(instrument, tango_host, tuple(_entry(name, _alias(database, name)) for name in names))
+
+
+def _alias(database: tango.Database, name: str) -> str:
+    try:
+        return str(database.get_alias_from_device(name))
+    except tango.DevFailed:
+        return ""
+
+
+def _entry(name: str, alias: str = "") -> DeviceEntry:
+    short = name.split("#")[0].rstrip("/").rsplit("/", 1)[-1]
+    return DeviceEntry(name=name, label=alias or short)

@@ -1,0 +1,118 @@
+"""Which widget shows an item, and what stands together: decisions on plain data. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gumtree_core.interface import Action, Interface, Parameter, Result
+from taurus_gui.introspection import readable
+
+FieldKind = Literal["number", "choice", "bool", "text", "list", "file"]
+DisplayKind = Literal["value", "lamp", "progress", "log", "list", "table", "curve", "image", "text"]
+PLOTS = ("curve", "image")
+_MAIN_NAMES = ("position", "value")
+
+
+@dataclass
+class Box:
+    """A titled box of a panel, in the order in which it is shown."""
+
+    name: str
+    title: str
+    folded: bool = False
+    parameters: list[Parameter] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+
+
+def field_kind(parameter: Parameter) -> FieldKind:
+    """The widget with which a parameter is set."""
+    if parameter.ndim > 0:
+        return "list"
+    if parameter.kind == "bool":
+        return "bool"
+    if parameter.kind == "choice" or parameter.choices:
+        return "choice"
+    if parameter.kind in ("file", "run"):
+        return "file"
+    return "number" if parameter.kind in ("float", "int") else "text"
+
+
+def display_kind(result: Result) -> DisplayKind:
+    """The widget that shows a result: its hint if that fits its shape, else by shape and kind."""
+    numeric = result.kind in ("float", "int")
+    fits = {
+        "image": numeric and result.ndim == 2,
+        "curve": numeric and result.ndim == 1,
+        "table": result.ndim == 2,
+        "log": result.ndim == 1,
+        "progress": numeric and result.ndim == 0,
+        "text": True,
+    }
+    if fits.get(result.widget):
+        return result.widget  # type: ignore[return-value]
+    if result.ndim == 2:
+        return "image" if numeric else "table"
+    if result.ndim == 1:
+        return "curve" if numeric else "list"
+    return "lamp" if result.kind == "bool" else "value"
+
+
+def plots(interface: Interface) -> list[list[Result]]:
+    """What is drawn, one list a plot: each image, and curves with the same axes and scales together."""
+    drawn: dict[tuple[object, ...], list[Result]] = {}
+    for result in interface.results:
+        kind = display_kind(result)
+        if result.hidden or kind not in PLOTS:
+            continue
+        if kind == "image":
+            key: tuple[object, ...] = (result.name,)
+        else:
+            key = (result.unit, result.x, result.group, result.log_x, result.log_y)
+        drawn.setdefault(key, []).append(result)
+    return list(drawn.values())
+
+
+def boxes(interface: Interface, expert: bool) -> list[Box]:
+    """The rows and buttons of a panel by group; plots and what only experts see are left out."""
+    made = {
+        group.name: Box(group.name, group.label or readable(group.name, group.name), group.folded)
+        for group in interface.groups
+    }
+
+    def box(name: str) -> Box:
+        if name not in made:
+            made[name] = Box(name, readable(name, name) if name else "")
+        return made[name]
+
+    def shown(item: Parameter | Result | Action) -> bool:
+        return expert or item.level == "operator"
+
+    for parameter in interface.parameters:
+        if shown(parameter):
+            box(parameter.group).parameters.append(parameter)
+    for result in interface.results:
+        if shown(result) and not result.hidden and display_kind(result) not in PLOTS:
+            box(result.group).results.append(result)
+    for action in interface.actions:
+        if shown(action) and not action.hidden:
+            box(action.group).actions.append(action)
+    filled = [each for each in made.values() if each.parameters or each.results or each.actions]
+    return sorted(filled, key=lambda each: not _has_values(each))
+
+
+def _has_values(box: Box) -> bool:
+    return bool(box.parameters or box.results)
+
+
+def main_item(interface: Interface) -> Parameter | Result | None:
+    """The number that stands for the device in a list: its position or value, else its first number."""
+    numbers = [
+        item
+        for item in (*interface.results, *interface.parameters)
+        if item.ndim == 0 and item.kind in ("float", "int") and item.level == "operator"
+    ]
+    named = [item for item in numbers if item.name.lower() in _MAIN_NAMES]
+    results = [item for item in numbers if not (isinstance(item, Result) and item.hidden)]
+    return next(iter(named + results), None)

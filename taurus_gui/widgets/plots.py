@@ -1,0 +1,94 @@
+"""What all plots share: the theme's colours, and drawing only while somebody looks."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from taurus.external.qt import QtCore, QtGui, QtWidgets
+
+from taurus_gui import theme
+
+pg.setConfigOptions(imageAxisOrder="row-major", antialias=True)
+
+
+class Plot(QtWidgets.QFrame):
+    """A framed plot with a title bar, in which tools stand at the right."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.graphics = pg.GraphicsLayoutWidget()
+        self.graphics.ci.setContentsMargins(4, 0, 8, 4)
+        self.title = QtWidgets.QLabel(title)
+        self.title.setObjectName("cardTitle")
+        self.cursor = QtWidgets.QLabel()
+        self.cursor.setObjectName("muted")
+        self.tools = QtWidgets.QHBoxLayout()
+        self.tools.setSpacing(theme.SPACE // 2)
+        self.tools.addWidget(self.title)
+        self.tools.addStretch(1)
+        self.tools.addWidget(self.cursor)
+        column = QtWidgets.QVBoxLayout(self)
+        column.setContentsMargins(theme.SPACE, theme.SPACE // 2, theme.SPACE // 2, theme.SPACE // 2)
+        column.setSpacing(2)
+        column.addLayout(self.tools)
+        column.addWidget(self.graphics, 1)
+        self._stale = False
+        self._moved = pg.SignalProxy(
+            self.graphics.scene().sigMouseMoved, rateLimit=30, slot=lambda args: self.mouse_at(args[0])
+        )
+
+    def add_switch(self, text: str, tip: str, checked: bool) -> QtWidgets.QToolButton:
+        """A button that stays pressed, at the right of the title."""
+        button = QtWidgets.QToolButton()
+        button.setText(text)
+        button.setToolTip(tip)
+        button.setCheckable(True)
+        button.setChecked(checked)
+        self.tools.addWidget(button)
+        return button
+
+    def stale(self) -> None:
+        """Something has changed: draw now if visible, else when shown."""
+        self._stale = True
+        if self.isVisible():
+            self._stale = False
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw the latest values."""
+        raise NotImplementedError
+
+    def drawn(self) -> bool:
+        """Whether values are on the screen."""
+        raise NotImplementedError
+
+    def recolour(self, colours: theme.Theme) -> None:
+        """Take the colours of the theme."""
+        self.graphics.setBackground(colours.card)
+
+    def mouse_at(self, place: QtCore.QPointF) -> None:
+        """Tell in `cursor` what is under the mouse."""
+
+    def showEvent(self, event: QtGui.QShowEvent) -> None:
+        """Draw what came while hidden."""
+        super().showEvent(event)
+        self.recolour(theme.current())
+        if self._stale:
+            self._stale = False
+            self.draw()
+
+    def changeEvent(self, event: QtCore.QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QtCore.QEvent.Type.PaletteChange and self.isVisible():
+            self.recolour(theme.current())
+
+
+def recolour_axes(plot: pg.PlotItem, colours: theme.Theme) -> None:
+    """Axes, ticks and labels of a plot in the theme's colours."""
+    for name in ("left", "bottom", "right", "top"):
+        axis = plot.getAxis(name)
+        axis.setPen(pg.mkPen(colours.border))
+        axis.setTextPen(pg.mkPen(colours.text))
+        axis.labelStyle["color"] = colours.text
+        axis.setLabel(axis.labelText)

@@ -1,0 +1,149 @@
+"""The instrument's window: devices at the left, their panels as tabs, messages below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from taurus.external.qt import QtCore, QtGui, QtWidgets
+from taurus.qt.qtgui.container import TaurusMainWindow
+
+from taurus_gui import theme
+from taurus_gui.live.model import DeviceModel, LiveHub
+from taurus_gui.live.source import Source
+from taurus_gui.overview import Overview
+from taurus_gui.theme import SPACE
+from taurus_gui.widgets.actions import BUSY
+from taurus_gui.widgets.device_tree import DeviceTree
+from taurus_gui.widgets.messages import Messages
+from taurus_gui.widgets.panel import DevicePanel
+
+
+class InstrumentWindow(TaurusMainWindow):
+    """A window that builds itself from the devices it is given.
+
+    Parameters
+    ----------
+    name
+        The instrument's name, for the title.
+    devices
+        Each device's label and source, in the order in which they are listed.
+    """
+
+    HEARTBEAT = None
+    TAURUS_MENU_ENABLED = False
+    TOOLS_MENU_ENABLED = False
+    HELP_MENU_ENABLED = False
+    FULLSCREEN_TOOLBAR_ENABLED = False
+    USER_PERSPECTIVES_ENABLED = False
+    LOGGER_WIDGET_ENABLED = False
+    SPLASH_LOGO_NAME = None
+    SAVE_SETTINGS_ON_CLOSE = False
+
+    def __init__(self, name: str, devices: Sequence[tuple[str, Source]]) -> None:
+        super().__init__()
+        self.setWindowTitle(f"{name} – GumTree")
+        self.models = [DeviceModel(source, label, self) for label, source in devices]
+        self.hub = LiveHub(self.models, self)
+        self.messages = Messages()
+        self.tree = DeviceTree(self.models)
+        self.overview = Overview(self.models)
+        self.panels = [DevicePanel(model) for model in self.models]
+        self.tabs = QtWidgets.QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setUsesScrollButtons(True)
+        self.tabs.tabBar().setExpanding(False)
+        self.tabs.addTab(self.overview, "Overview")
+        for model, panel in zip(self.models, self.panels, strict=True):
+            self.tabs.addTab(panel, model.label)
+        self.setCentralWidget(self.tabs)
+        self._dock("Devices", self.tree, QtCore.Qt.DockWidgetArea.LeftDockWidgetArea, 270)
+        self._dock("Messages", self.messages, QtCore.Qt.DockWidgetArea.BottomDockWidgetArea, 90)
+        self.setCorner(QtCore.Qt.Corner.BottomLeftCorner, QtCore.Qt.DockWidgetArea.LeftDockWidgetArea)
+        self._toolbar(name)
+        for model in self.models:
+            model.failed.connect(lambda text, model=model: self.messages.add(model.label, text, error=True))
+            model.informed.connect(lambda text, model=model: self.messages.add(model.label, text))
+        self.tree.chosen.connect(lambda index: self.tabs.setCurrentIndex(index + 1))
+        self.tabs.currentChanged.connect(lambda index: self.tree.select(index - 1 if index else None))
+
+    def start(self) -> None:
+        """Begin to follow the devices."""
+        self.hub.start()
+
+    def stop_all(self) -> None:
+        """Call Stop on every device that is busy and has it."""
+        for model in self.models:
+            if model.state.name in BUSY and any(action.name == "Stop" for action in model.interface.actions):
+                model.informed.emit("Stop.")
+                model.call("Stop", None, lambda _done: None)
+
+    def ready(self) -> bool:
+        """Whether every device has been described and read, and the plots in view that have data show them."""
+        if not all(model.described and model.state.reachable for model in self.models):
+            return False
+        for model in self.models:
+            items = (*model.interface.parameters, *model.interface.results)
+            if any(item.name not in model.readings for item in items):
+                return False
+        return all(
+            plot.drawn()
+            for stack in (self.overview.image, self.overview.curve)
+            for index, plot in stack.plots
+            if plot.isVisible() and _has_data(self.models[index], plot.names)
+        )
+
+    def closeEvent(self, event: QtGui.QCloseEvent) -> None:
+        """Stop following the devices."""
+        self.hub.close()
+        super().closeEvent(event)
+
+    def _dock(self, title: str, widget: QtWidgets.QWidget, area: QtCore.Qt.DockWidgetArea, size: int) -> None:
+        dock = QtWidgets.QDockWidget(title, self)
+        dock.setObjectName(title)
+        frame = QtWidgets.QWidget()
+        column = QtWidgets.QVBoxLayout(frame)
+        left = area == QtCore.Qt.DockWidgetArea.LeftDockWidgetArea
+        column.setContentsMargins(SPACE, 0, 0 if left else SPACE, SPACE)
+        column.addWidget(widget)
+        dock.setWidget(frame)
+        self.addDockWidget(area, dock)
+        direction = QtCore.Qt.Orientation.Horizontal if left else QtCore.Qt.Orientation.Vertical
+        self.resizeDocks([dock], [size], direction)
+        self.viewMenu.addAction(dock.toggleViewAction())
+
+    def _toolbar(self, name: str) -> None:
+        bar = self.addToolBar("Instrument")
+        bar.setObjectName("instrument")
+        bar.setMovable(False)
+        title = QtWidgets.QLabel(name)
+        title.setObjectName("title")
+        bar.addWidget(title)
+        space = QtWidgets.QWidget()
+        space.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Preferred)
+        bar.addWidget(space)
+        expert = bar.addAction("Expert")
+        expert.setCheckable(True)
+        expert.setToolTip("Show what only experts need")
+        expert.toggled.connect(self._set_expert)
+        dark = bar.addAction("Dark")
+        dark.setCheckable(True)
+        dark.setChecked(theme.current() is theme.THEMES["dark"])
+        dark.toggled.connect(
+            lambda on: theme.apply(QtWidgets.QApplication.instance(), "dark" if on else "light")
+        )
+        stop = bar.addAction("Stop all")
+        stop.setToolTip("Stop every device that moves, counts, scans or works")
+        stop.setShortcut(QtGui.QKeySequence("Ctrl+."))
+        stop.triggered.connect(self.stop_all)
+
+    def _set_expert(self, expert: bool) -> None:
+        self.overview.set_expert(expert)
+        for panel in self.panels:
+            panel.set_expert(expert)
+
+
+def _has_data(model: DeviceModel, names: set[str]) -> bool:
+    readings = [model.readings.get(name) for name in names]
+    return all(
+        reading is not None and reading.value is not None and len(reading.value) for reading in readings
+    )
