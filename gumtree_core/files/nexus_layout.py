@@ -1,0 +1,95 @@
+"""Where each logical key stands in a NeXus file: `config/dictionaries/gumtree.yaml` as Python."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from gumtree_core.errors import GumtreeError
+from gumtree_core.paths import config_directory
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a key stands, below the entry; a `*` in key and paths stands for a name of the instrument's.
+
+    `unit` is the logical key's unit, None where it is the value's own. `points` says that the key has one
+    value for each point of a scan.
+    """
+
+    key: str
+    paths: tuple[str, ...]
+    unit: str | None = None
+    text: bool = False
+    poisson: bool = False
+    points: bool = False
+
+    def named(self, name: str) -> Place:
+        """The place with `name` in place of the `*`."""
+        paths = tuple(path.replace("*", name) for path in self.paths)
+        return Place(self.key.replace("*", name), paths, self.unit, self.text, self.poisson, self.points)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The layout of a file: places of the keys, NeXus classes of the groups, constants."""
+
+    definition: str
+    entry: str
+    places: Mapping[str, Place]
+    classes: Mapping[str, str]
+    constants: Mapping[str, str]
+
+    def place(self, key: str) -> Place:
+        """The place of a key; GumtreeError if the table has none."""
+        if key in self.places:
+            return self.places[key]
+        head, _, name = key.partition("/")
+        pattern = self.places.get(f"{head}/*")
+        if pattern is None or not name or "/" in name:
+            raise GumtreeError(
+                "UNKNOWN_KEY",
+                f"{key!r} is no logical key. Choose one of: {', '.join(self.places)}.",
+            )
+        return pattern.named(name)
+
+    def nx_class(self, group: str) -> str:
+        """The NeXus class of a group, given by its path below the entry."""
+        parent = PurePosixPath(group).parent
+        return self.classes.get(group) or self.classes.get(str(parent / "*"), "NXcollection")
+
+    def parents(self, path: str) -> Iterator[str]:
+        """The groups above a path, outermost first."""
+        above = [str(each) for each in PurePosixPath(path).parents if str(each) != "."]
+        return reversed(above)
+
+
+@functools.cache
+def gumtree_layout() -> Layout:
+    """The layout of the files that GumtreeScan writes."""
+    path = config_directory() / "dictionaries" / "gumtree.yaml"
+    table = YAML(typ="safe", pure=True).load(path)
+    return Layout(
+        definition=table["definition"],
+        entry=table["entry"],
+        places={key: _place(key, item) for key, item in table["keys"].items()},
+        classes=dict(table["classes"]),
+        constants=dict(table["constants"]),
+    )
+
+
+def _place(key: str, item: dict[str, Any]) -> Place:
+    paths = item["path"]
+    return Place(
+        key,
+        (paths,) if isinstance(paths, str) else tuple(paths),
+        item.get("unit"),
+        item.get("text", False),
+        item.get("poisson", False),
+        item.get("points", False),
+    )

@@ -1,0 +1,325 @@
+"""Writes a scan to a NeXus file (NXsas) point by point, while others read it.
+
+The file is in HDF5's single-writer-multiple-readers mode from its first moment. In that mode nothing can be
+created, so all that will ever be in the file is made before; only values and lengths change afterwards. After
+each point the data are flushed, then the number of points is raised and flushed: whoever reads, also after the
+writer was killed, takes that many points and has them whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+from numpy.typing import NDArray
+
+from gumtree_core.data.units import conversion
+from gumtree_core.errors import GumtreeError
+from gumtree_core.files.nexus_layout import gumtree_layout
+
+if TYPE_CHECKING:
+    from gumtree_core.data import Dataset
+
+CREATOR = "gumtree-tango"
+INTEGRAL = "control/integral"
+POINTS = "scan/points"
+POINTS_RECORDED = "scan/points_recorded"
+RUNNING = "running"
+"""`run/status` until the run has ended."""
+
+_NOTE_LENGTH = 1000
+_WORD_LENGTH = 40
+_ROWS = 256
+"""Rows of a chunk of numbers: 2 kB, little to write anew at each point."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one key holds at each point. `unit` is needed where the key itself has none, as a motor's."""
+
+    key: str
+    shape: tuple[int, ...] = ()
+    dtype: str = "float64"
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a run before it starts.
+
+    Parameters
+    ----------
+    number
+        Run number.
+    points
+        How many points there will be.
+    values
+        By logical key: Datasets, text, or numbers in the key's own unit.
+    columns
+        What is recorded at each point.
+    axis
+        Key of the column that is scanned; empty if nothing is.
+    later
+        Keys of numbers that are known at the end only, with their units.
+    """
+
+    number: int
+    points: int
+    values: Mapping[str, Dataset | str | float]
+    columns: Sequence[Column]
+    axis: str = ""
+    later: Mapping[str, str] = field(default_factory=dict)
+
+
+class NexusWriter:
+    """One file, from its creation to `close`. One thread at a time.
+
+    Parameters
+    ----------
+    path
+        The file, which must not exist.
+    header
+        What is known before the first point.
+
+    Raises
+    ------
+    GumtreeError
+        FILE_EXISTS; DATA_NOT_WRITTEN if the file system refuses (so do all methods).
+    """
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self.path = path
+        self.points = 0
+        self._layout = gumtree_layout()
+        self._columns: dict[str, h5py.Dataset] = {}
+        with _writing(path):
+            if path.exists():
+                raise GumtreeError("FILE_EXISTS", f"{path} exists already and is not overwritten.")
+            # The name appears when the file is complete as a file, and never replaces another.
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            draft.unlink(missing_ok=True)
+            self._file = h5py.File(draft, "x", libver=("v110", "v110"))
+            try:
+                self._create(header)
+                self._file.swmr_mode = True
+                self._file.flush()
+                os.link(draft, path)
+            except BaseException:
+                self._file.close()
+                raise
+            finally:
+                draft.unlink()
+
+    def append(self, values: Mapping[str, Any]) -> None:
+        """Write one point, a value for each column; when this returns the point survives a kill."""
+        arrays = {key: self._checked(key, values) for key in self._columns}
+        with _writing(self.path):
+            for key, column in self._columns.items():
+                column.resize(self.points + 1, axis=0)
+                column[self.points] = arrays[key]
+            if "monitor/counts" in self._columns:
+                self._entry[INTEGRAL][()] += float(values["monitor/counts"])
+            self._file.flush()
+            self._entry[POINTS_RECORDED][()] = self.points + 1
+            self._file.flush()
+            self.points += 1
+
+    def close(self, status: str, note: str = "", values: Mapping[str, Dataset | float] | None = None) -> None:
+        """End the run: its status in a word, a note in a sentence, and the values announced as `later`."""
+        with _writing(self.path):
+            try:
+                for key, value in (values or {}).items():
+                    place = self._layout.place(key)
+                    item = self._entry[place.paths[0]]
+                    item[()] = _number(key, value, str(item.attrs.get("units", "")))
+                self._set_text("run/note", note)
+                self._set_text("run/status", status)
+                self._set_text("run/end_time", now())
+                self._file.flush()
+            finally:
+                self._file.close()
+            sync(self.path)
+
+    def _checked(self, key: str, values: Mapping[str, Any]) -> NDArray[Any]:
+        """The point's value of a column; HDF5 would repeat one of another shape until it fits."""
+        shape = self._columns[key].shape[1:]
+        array = np.asarray(values.get(key))
+        if array.shape != shape or array.dtype.kind not in "iuf":
+            raise GumtreeError(
+                "BAD_POINT",
+                f"Point {self.points + 1} is not written: {key} has to be of shape {shape}, and is of shape "
+                f"{array.shape} and type {array.dtype}.",
+            )
+        return array
+
+    # creation
+
+    def _create(self, header: Header) -> None:
+        layout, file = self._layout, self._file
+        file.attrs["NX_class"] = "NXroot"
+        file.attrs["default"] = layout.entry
+        file.attrs["creator"] = CREATOR
+        file.attrs["creator_version"] = version("gumtree-tango")
+        file.attrs["file_name"] = self.path.name
+        file.attrs["file_time"] = now()
+        file.attrs["HDF5_Version"] = h5py.version.hdf5_version
+        self._entry = entry = file.create_group(layout.entry)
+        entry.attrs["NX_class"] = "NXentry"
+        entry["definition"] = layout.definition
+        entry["program_name"] = CREATOR
+        entry["program_name"].attrs["version"] = version("gumtree-tango")
+        values = {"run/start_time": now(), "run/number": str(header.number), **header.values}
+        for key, value in values.items():
+            self._create_value(key, value)
+        for key, length in (
+            ("run/end_time", _WORD_LENGTH),
+            ("run/status", _WORD_LENGTH),
+            ("run/note", _NOTE_LENGTH),
+        ):
+            path = layout.place(key).paths[0]
+            self._group_of(path).create_dataset(path, shape=(), dtype=h5py.string_dtype("utf-8", length))
+        self._set_text("run/status", RUNNING)
+        entry["notes/type"] = "text/plain"
+        entry["notes/description"] = "How the run ended"
+        for key, unit in header.later.items():
+            self._create_value(key, float("nan"), unit)
+        for column in header.columns:
+            self._create_column(column)
+        entry[POINTS] = header.points
+        entry[POINTS_RECORDED] = 0
+        for path, value in layout.constants.items():
+            if path.rpartition("/")[0] in entry:
+                entry[path] = value
+        self._create_plots(header)
+
+    def _group_of(self, path: str) -> h5py.Group:
+        """The entry, in which the groups above `path` have been made with their classes."""
+        for group in self._layout.parents(path):
+            self._entry.require_group(group).attrs["NX_class"] = self._layout.nx_class(group)
+        return self._entry
+
+    def _create_value(self, key: str, value: Dataset | str | float, unit: str | None = None) -> None:
+        place = self._layout.place(key)
+        if place.text != isinstance(value, str):
+            kind = "text" if place.text else "a number"
+            raise GumtreeError("BAD_VALUE", f"{key} is {kind}, and cannot be {value!r}.")
+        path = place.paths[0]
+        entry = self._group_of(path)
+        if isinstance(value, str):
+            entry[path] = value
+            return
+        unit = place.unit if place.unit is not None else (unit or getattr(value, "unit", ""))
+        entry[path] = _number(key, value, unit)
+        entry[path].attrs["units"] = unit
+
+    def _create_column(self, column: Column) -> None:
+        place = self._layout.place(column.key)
+        path = place.paths[0]
+        rows = 1 if column.shape else _ROWS
+        compression = hdf5plugin.Bitshuffle(cname="lz4") if column.shape else {}
+        made = self._group_of(path).create_dataset(
+            path,
+            shape=(0, *column.shape),
+            maxshape=(None, *column.shape),
+            chunks=(rows, *column.shape),
+            dtype=column.dtype,
+            **compression,
+        )
+        unit = place.unit if place.unit is not None else column.unit
+        made.attrs["units"] = unit
+        self._columns[column.key] = made
+
+    def _create_plots(self, header: Header) -> None:
+        """Default plots: `data` with the frames, as NXsas asks, and for a scan `scan_data` with a curve."""
+        entry, has = self._entry, self._columns
+        axis = header.axis.rpartition("/")[2]
+        if "monitor/counts" in has:
+            entry[INTEGRAL] = 0.0
+            entry[INTEGRAL].attrs["units"] = "counts"
+        if "detector/counts" in has:
+            _plot(entry, "data", {"data": has["detector/counts"]}, has.get(header.axis), axis)
+            entry.attrs["default"] = "data"
+        curves = {
+            "total_counts": has.get("detector/total_counts"),
+            "monitor": has.get("monitor/counts"),
+        }
+        present = {name: column for name, column in curves.items() if column is not None}
+        if axis and present:
+            _plot(entry, "scan_data", present, has[header.axis], axis)
+            entry.attrs["default"] = "scan_data"
+
+    def _set_text(self, key: str, text: str) -> None:
+        item = self._entry[self._layout.place(key).paths[0]]
+        item[()] = text.encode()[: item.dtype.itemsize].decode(errors="ignore")
+
+
+def now() -> str:
+    """The present time as ISO 8601 with the zone."""
+    return datetime.now().astimezone().isoformat(timespec="milliseconds")
+
+
+def sync(path: Path) -> None:
+    """Have the operating system bring the file to the disk, so that it survives a power failure."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _plot(
+    entry: h5py.Group,
+    name: str,
+    signals: Mapping[str, h5py.Dataset],
+    axis: h5py.Dataset | None,
+    axis_name: str,
+) -> None:
+    group = entry.create_group(name)
+    group.attrs["NX_class"] = "NXdata"
+    first, *others = signals
+    group.attrs["signal"] = first
+    if others:
+        group.attrs["auxiliary_signals"] = others
+    rest = ["."] * (signals[first].ndim - 1)
+    group.attrs["axes"] = [axis_name if axis is not None else ".", *rest]
+    for link, target in signals.items():
+        group[link] = target
+        target.attrs["target"] = target.name
+    if axis is not None:
+        group[axis_name] = axis
+        group.attrs[f"{axis_name}_indices"] = 0
+        axis.attrs["target"] = axis.name
+
+
+def _number(key: str, value: Dataset | str | float, unit: str) -> NDArray[Any]:
+    """The value in `unit`; a bare number is taken to be in it."""
+    if isinstance(value, str):
+        raise GumtreeError("BAD_VALUE", f"{key} is a number, and cannot be {value!r}.")
+    if not hasattr(value, "unit"):
+        return np.asarray(value)
+    found = conversion(value.unit, unit)
+    if found is None:
+        raise GumtreeError(
+            "BAD_UNIT", f"{key} has the unit {value.unit!r}, which cannot be converted to {unit!r}."
+        )
+    factor, offset = found
+    return (
+        np.asarray(value.values) if (factor, offset) == (1, 0) else np.asarray(value.values) * factor + offset
+    )
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say which file could not be written, and why."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise GumtreeError(
+            "DATA_NOT_WRITTEN", f"{path} could not be written: {error}. Check the disk and its permissions."
+        ) from error
