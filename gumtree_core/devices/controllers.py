@@ -31,6 +31,18 @@ def connect(uri: str) -> Controller:
     return SCHEMES[parts.scheme](uri, parts)
 
 
+def _tcp(uri: str, parts: SplitResult) -> Controller:
+    from gumtree_core.simulation.client import LinkController
+
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise _invalid(uri, "the port is a number up to 65535") from None
+    if not host or not port:
+        raise _invalid(uri, "it must be tcp://HOST:PORT")
+    return LinkController(host, port)
+
+
 def _simulated(uri: str, parts: SplitResult) -> Controller:
     from gumtree_core.simulation.clock import RunningClock
     from gumtree_core.simulation.world import World
@@ -57,5 +69,7 @@ def _invalid(uri: str, help: str) -> GumtreeError:
 _worlds: dict[str, Controller] = {}
 _lock = Lock()
 
-SCHEMES: Mapping[str, Callable[[str, SplitResult], Controller]] = MappingProxyType({"simulated": _simulated})
+SCHEMES: Mapping[str, Callable[[str, SplitResult], Controller]] = MappingProxyType(
+    {"tcp": _tcp, "simulated": _simulated}
+)
 """How each scheme of URI is connected; a new kind of controller is an entry here."""

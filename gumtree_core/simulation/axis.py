@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from threading import RLock
 
 from gumtree_core.devices.protocols import AxisDescription, AxisStatus
@@ -12,16 +13,26 @@ from gumtree_core.errors import GumtreeError
 from gumtree_core.simulation.clock import Clock
 from gumtree_core.simulation.motion import braking, rest, travel
 
-SWITCH_WIDTH = 1e-9
-"""A limit switch is closed within this part of the travel from the end."""
+SWITCH_DISTANCE = 0.005
+"""How far the limit switches stand beyond the ends of the travel, as a part of it."""
+
+
+@dataclass(frozen=True)
+class AxisMemory:
+    """What an axis keeps over a restart of the controller, as one with an absolute encoder does."""
+
+    place: float
+    offset: float
+    velocity: float
+    acceleration: float
 
 
 class SimulatedAxis:
     """An `Axis` whose position is a pure function of time.
 
     The *place* is where the axis is, as its encoder counts; the *position* is the place plus an offset that
-    `define_position` sets. The limit switches are fixed places at the ends of the travel: a motion that leads
-    beyond one ends at it.
+    `define_position` sets. The limit switches are fixed places just beyond the ends of the travel: a motion
+    that leads beyond one ends at it.
 
     Parameters
     ----------
@@ -55,6 +66,8 @@ class SimulatedAxis:
         self._acceleration = description.acceleration
         self._cruise = description.velocity
         self._profile = rest(place)
+        margin = SWITCH_DISTANCE * (description.high - description.low)
+        self._low_switch, self._high_switch = description.low - margin, description.high + margin
 
     def describe(self) -> AxisDescription:
         """What this axis is, with the travel in positions as they are counted now."""
@@ -71,24 +84,28 @@ class SimulatedAxis:
         """The encoder's reading at `time` (now, unless given), under the commands given so far."""
         return self._profile.state(self._clock.now() if time is None else time)[0]
 
-    def restore(self, place: float, offset: float) -> None:
-        """Stand at `place`, counted with `offset`, as after a restart of the controller."""
+    def memory(self) -> AxisMemory:
+        """What is kept over a restart, as it is now."""
         with self._lock:
-            self.offset = offset
-            self._profile = rest(min(max(place, self._description.low), self._description.high))
+            return AxisMemory(self.place(), self.offset, self._velocity, self._acceleration)
+
+    def restore(self, memory: AxisMemory) -> None:
+        """Stand where the memory says, as after a restart of the controller."""
+        with self._lock:
+            self.configure(velocity=memory.velocity, acceleration=memory.acceleration)
+            self.offset = memory.offset
+            self._profile = rest(self._between_switches(memory.place))
 
     def status(self) -> AxisStatus:
         """The present reading."""
         with self._lock:
             now = self._clock.now()
             place, _ = self._profile.state(now)
-            low, high = self._description.low, self._description.high
-            width = SWITCH_WIDTH * (high - low)
             return AxisStatus(
                 position=place + self.offset,
                 moving=now < self._profile.end_time,
-                at_low_limit=place <= low + width,
-                at_high_limit=place >= high - width,
+                at_low_limit=place <= self._low_switch,
+                at_high_limit=place >= self._high_switch,
             )
 
     def move(self, target: float) -> None:
@@ -102,8 +119,8 @@ class SimulatedAxis:
                 acceleration = self._profile.limit
             else:
                 acceleration, self._cruise = self._acceleration, self._velocity
-            reachable = min(max(target - self.offset, self._description.low), self._description.high)
-            self._profile = travel(now, place, speed, reachable, self._cruise, acceleration)
+            end = self._between_switches(target - self.offset)
+            self._profile = travel(now, place, speed, end, self._cruise, acceleration)
 
     def stop(self) -> None:
         """Decelerate and stop."""
@@ -140,6 +157,9 @@ class SimulatedAxis:
                 not self.status().moving, "AXIS_MOVING", "is moving; stop it before its position is defined"
             )
             self.offset = position - self.place()
+
+    def _between_switches(self, place: float) -> float:
+        return min(max(place, self._low_switch), self._high_switch)
 
     def _require(self, condition: bool, reason: str, complaint: str) -> None:
         if not condition:

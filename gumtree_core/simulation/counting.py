@@ -151,7 +151,6 @@ class CountingElectronics:
     def __init__(self, beam: Beam, name: str = "monitor") -> None:
         self.name = name
         self.number = 0
-        self.fault = ""
         self._beam = beam
         self._opening: Opening | None = None
         self._armed: list[Callable[[Opening], None]] = []
@@ -172,7 +171,6 @@ class CountingElectronics:
             if self._opening is not None:
                 self._opening.close()
             self.number += 1
-            self.fault = ""
             self._opening = Opening(self._beam, self.number, mode, preset)
             armed, self._armed = self._armed, []
             for follow in armed:
@@ -194,7 +192,7 @@ class CountingElectronics:
         with self._beam.lock:
             self.advance()
             if self._opening is None:
-                return CountStatus(False, 0.0, 0, self.number, self.fault)
+                return CountStatus(False, 0.0, 0, self.number)
             opening = self._opening
             return CountStatus(not opening.closed, opening.time, opening.monitor, self.number)
 
@@ -205,7 +203,6 @@ class SimulatedDetector:
     def __init__(self, beam: Beam, electronics: CountingElectronics, name: str = "main") -> None:
         self.name = name
         self.number = 0
-        self.fault = ""
         self.shape: tuple[int, int] = beam.sans.geometry.shape
         self._beam = beam
         self._electronics = electronics
@@ -223,7 +220,6 @@ class SimulatedDetector:
             _check_preset(exposure_time, "s")
         with self._beam.lock:
             self.number += 1
-            self.fault = ""
             self._clear()
             if gate is Gate.INTERNAL:
                 self._own = self._opening = Opening(self._beam, self.number, PresetMode.TIME, exposure_time)
@@ -250,7 +246,7 @@ class SimulatedDetector:
         with self._beam.lock:
             self._update()
             counting = self._waiting or (self._opening is not None and not self._opening.closed)
-            return CountStatus(counting, self._time, int(self._image.sum()), self.number, self.fault)
+            return CountStatus(counting, self._time, int(self._image.sum()), self.number)
 
     def image(self) -> tuple[CountStatus, NDArray[np.uint32]]:
         """Counts per pixel (y, x), with the reading that belongs to them."""

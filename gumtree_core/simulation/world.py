@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import RLock
 from types import MappingProxyType
 from typing import TypeVar
@@ -14,7 +15,7 @@ from gumtree_core.devices.protocols import (
     DetectorDescription,
 )
 from gumtree_core.errors import GumtreeError
-from gumtree_core.simulation.axis import SimulatedAxis
+from gumtree_core.simulation.axis import AxisMemory, SimulatedAxis
 from gumtree_core.simulation.clock import Clock, RunningClock
 from gumtree_core.simulation.counting import CountingElectronics, SimulatedDetector
 from gumtree_core.simulation.sans import GEOMETRY, SLOTS, Sans, Settings
@@ -45,6 +46,15 @@ AXES: Mapping[str, tuple[AxisDescription, float]] = MappingProxyType(
     }
 )
 """Each axis, and where it stands in a new world."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the controller keeps over a restart: its axes, and the numbers of the newest counts."""
+
+    axes: Mapping[str, AxisMemory]
+    counter: int
+    detector: int
 
 
 class World:
@@ -108,6 +118,24 @@ class World:
             beamstop=place["beamstop_y"],
             attenuator=place["attenuator"],
         )
+
+    def memory(self) -> Memory:
+        """What is kept over a restart, as it is now."""
+        with self.lock:
+            axes = {name: axis.memory() for name, axis in self.axes.items()}
+            return Memory(axes, self.electronics.number, self.main.number)
+
+    def restore(self, memory: Memory) -> None:
+        """Stand as the memory says.
+
+        Counts are not kept. The restart takes a number of its own, so that readers see that their count is gone.
+        """
+        with self.lock:
+            for name, axis in self.axes.items():
+                if name in memory.axes:
+                    axis.restore(memory.axes[name])
+            self.electronics.number = memory.counter + 1
+            self.main.number = memory.detector + 1
 
     def advance(self) -> None:
         """Bring the counts up to the present, before the motion of an axis changes."""
