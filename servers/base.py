@@ -214,7 +214,8 @@ class GumtreeDevice(Device):
                 ours[key] = text
                 changed = True
         if changed:
-            config.set_properties(present)
+            with _without_database():
+                config.set_properties(present)
 
     def attribute_config(self, name: str) -> Any:
         """The present configuration of an attribute: `label`, `unit`, `format`, `min_value`, ... as text."""
@@ -287,6 +288,21 @@ class GumtreeDevice(Device):
             "attributes": _hints_of(type(self), _ATTRIBUTE_HINT),
             "commands": _hints_of(type(self), _COMMAND_HINT),
         }
+
+
+@contextmanager
+def _without_database() -> Iterator[None]:
+    """Let Tango change an attribute's configuration without writing it to the database.
+
+    There it would look like the user's own choice, and outlive a change of the hardware that it came from.
+    """
+    util = tango.Util.instance()
+    used = util._UseDb
+    util.set_use_db(False)
+    try:
+        yield
+    finally:
+        util.set_use_db(used)
 
 
 def serve(device_class: type[GumtreeDevice]) -> None:

@@ -57,16 +57,15 @@ class CountWatch:
         if count is not None and status.number != count.number:
             self._count = None
             self._at_rest = (State.ALARM, _lost(before))
-        elif status.counting:
-            self._counting = True
-            return State.BUSY, "Counting." if count else "Counting, on a request from elsewhere."
-        elif count is not None:
+        elif count is not None and not status.counting:
             self._count = None
             self._at_rest = _verdict(count, status)
-        elif self._counting:
+        elif count is None and status.counting and not self._counting:
             self._at_rest = (State.IDLE, "Ready.")
         self._counting = status.counting
-        return (State.BUSY, "Counting, on a request from elsewhere.") if status.counting else self._at_rest
+        if status.counting:
+            return State.BUSY, "Counting." if self._count else "Counting, on a request from elsewhere."
+        return self._at_rest
 
 
 def _verdict(count: _Count, status: CountStatus) -> tuple[State, str]:

@@ -33,6 +33,7 @@ class _Motion:
     ending: Literal["", "stopped", "aborted", "lost"] = ""
 
 
+_READY = (State.IDLE, "Ready.")
 _STARTING = MotorReading(State.STARTING, "Connecting to the hardware.")
 
 
@@ -58,7 +59,8 @@ class Motor:
         self._acceleration: float | None = None
         self._backlash = 0.0
         self._motion: _Motion | None = None
-        self._at_rest = (State.IDLE, "Ready.")
+        self._at_rest = _READY
+        self._blocked = False
         self._reading = _STARTING
         self._commands = 0
         self._lock = threading.RLock()
@@ -201,7 +203,7 @@ class Motor:
             axis, _ = self._ready(f"To define the position of {self.name}")
             axis.define_position(position)
             self._commands += 1
-            self._at_rest = (State.IDLE, "Ready.")
+            self._at_rest, self._blocked = _READY, False
             self._axis = None
             axis = self._connected()
             self._reading = self._judge(axis, axis.status())
@@ -211,7 +213,7 @@ class Motor:
         with self._lock:
             self._commands += 1
             self._axis = None
-            self._at_rest = (State.IDLE, "Ready.")
+            self._at_rest, self._blocked = _READY, False
             self._reading = _STARTING
 
     # the rest is ours alone
@@ -275,27 +277,42 @@ class Motor:
             axis.move(motion.target)
             return self._read(State.BUSY, self._motion_message(), status)
         if motion is not None:
-            self._at_rest = self._verdict(motion, status)
-        elif self._reading.state is State.BUSY:  # somebody else has moved it
-            self._at_rest = (State.IDLE, "Ready.")
+            self._at_rest, self._blocked = self._verdict(motion, status)
+        elif self._reading.state is State.BUSY:  # somebody else has moved it, nobody knows where to
+            self._at_rest, self._blocked = _READY, True
         self._motion = None
-        if status.at_low_limit or status.at_high_limit:
-            return self._read(State.ALARM, self._limit_message(status), status)
-        return self._read(*self._at_rest, status)
+        return self._read(*self._rest(status), status)
 
-    def _verdict(self, motion: _Motion, status: AxisStatus) -> tuple[State, str]:
+    def _rest(self, status: AxisStatus) -> tuple[State, str]:
+        """The verdict on the last motion, or that a limit switch has ended it, as long as that is active."""
+        if status.at_low_limit and status.at_high_limit:
+            return (
+                State.ALARM,
+                "Both limit switches are active. Check their cable and supply.",
+            )
+        if not (status.at_low_limit or status.at_high_limit):
+            return self._at_rest
+        if self._blocked:
+            return State.ALARM, self._limit_message(status)
+        return (State.IDLE, self._limit_message(status)) if self._at_rest == _READY else self._at_rest
+
+    def _verdict(self, motion: _Motion, status: AxisStatus) -> tuple[tuple[State, str], bool]:
+        """How a motion of ours has ended, and whether an active limit switch would explain it."""
         where = self._text(status.position)
         if motion.ending == "stopped":
-            return State.IDLE, f"Stopped on request at {where}."
+            return (State.IDLE, f"Stopped on request at {where}."), False
         if motion.ending == "aborted":
-            return State.ALARM, f"Aborted at {where}. Check that the position is true, then move again."
+            return (
+                State.ALARM,
+                f"Aborted at {where}. Check that the position is true, then move again.",
+            ), False
         if self._arrived(status, motion.target):
-            return State.IDLE, "Ready."
-        cause = (
-            "contact was lost on the way" if motion.ending == "lost" else "the controller ended the motion"
-        )
+            return _READY, False
+        lost = motion.ending == "lost"
+        cause = "contact was lost on the way" if lost else "the controller ended the motion"
         target = self._text(motion.target)
-        return State.ALARM, f"At {where} instead of {target}: {cause}. Check the axis, then move again."
+        message = f"At {where} instead of {target}: {cause}. Check the axis, then move again."
+        return (State.ALARM, message), True
 
     def _arrived(self, status: AxisStatus, place: float) -> bool:
         accuracy = self._description.accuracy if self._description else 0.0
@@ -309,8 +326,6 @@ class Motor:
         return f"Moving to {self._text(self._motion.target)}."
 
     def _limit_message(self, status: AxisStatus) -> str:
-        if status.at_low_limit and status.at_high_limit:
-            return f"Both limit switches of {self.name} are active. Check their cable and supply."
         side, way = ("low", "higher") if status.at_low_limit else ("high", "lower")
         where = self._text(status.position)
         return f"At the {side} limit switch, at {where}. Move to a {way} position to leave it."

@@ -201,20 +201,43 @@ class Movable(Protocol):
         """Stop the motion."""
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What kind of value a `Countable` reads under a name; shape () is a number."""
+
+    shape: tuple[int, ...] = ()
+    dtype: str = "float64"
+    unit: str = ""
+
+
 @runtime_checkable
 class Countable(Protocol):
     """Something a scan counts with. Calls raise GumtreeError."""
 
     name: str
 
+    def describe(self) -> dict[str, Reading]:
+        """What `read` will give, by name, so that a file can be laid out before the first point."""
+
     def prepare(self) -> None:
         """Arm for the next point; the engine prepares all before it starts the one that sets the preset."""
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until the point has been counted."""
+        """Wait until the point has been counted; raise GumtreeError if it was not counted to its end."""
 
     def read(self) -> dict[str, Any]:
         """The point's values by name: numbers and arrays."""
 
     def stop(self) -> None:
-        """End the count now."""
+        """End the count now; what was counted can be read."""
+
+
+@runtime_checkable
+class PresetCounter(Countable, Protocol):
+    """The counting electronics of a scan: they end the point, and open the gate of the detectors."""
+
+    def start(self, mode: PresetMode, preset: float) -> None:
+        """Count until the preset (s or monitor counts) is reached; returns at once."""
+
+    def fraction(self) -> float | None:
+        """How much of the preset is reached, 0 to 1; None where unknown."""
