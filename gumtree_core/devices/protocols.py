@@ -202,7 +202,7 @@ class Movable(Protocol):
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingType:
     """What kind of value a `Countable` reads under a name; shape () is a number."""
 
     shape: tuple[int, ...] = ()
@@ -216,7 +216,7 @@ class Countable(Protocol):
 
     name: str
 
-    def describe(self) -> dict[str, Reading]:
+    def describe(self) -> dict[str, ReadingType]:
         """What `read` will give, by name, so that a file can be laid out before the first point."""
 
     def prepare(self) -> None:
