@@ -1,0 +1,78 @@
+"""What tests of several parts share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+
+class EventLog:
+    """Change events of devices, in the order in which they came: (attribute, value, quality)."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Any, str]] = []
+        self.errors: list[str] = []
+        self._subscriptions: list[tuple[Any, int]] = []
+
+    def follow(self, proxy: Any, *attributes: str) -> EventLog:
+        """Subscribe; the first event of each attribute is its present value."""
+        import tango
+
+        for attribute in attributes:
+            number = proxy.subscribe_event(attribute, tango.EventType.CHANGE_EVENT, self)
+            self._subscriptions.append((proxy, number))
+        return self
+
+    def push_event(self, event: Any) -> None:
+        """Called by Tango."""
+        if event.err:
+            self.errors.append(event.errors[0].desc)
+            return
+        name = event.attr_name.split("/")[-1].split("#")[0].lower()
+        value = event.attr_value
+        self.events.append((name, value.value, str(value.quality).removeprefix("ATTR_")))
+
+    def clear(self) -> None:
+        """Forget what has come so far."""
+        self.events.clear()
+
+    def of(self, attribute: str) -> list[Any]:
+        """The values of one attribute that have come."""
+        return [value for name, value, _ in list(self.events) if name == attribute]
+
+    def wait(self, attribute: str, value: Any, timeout: float = 10.0) -> None:
+        """Wait until the newest event of the attribute has the value, or fulfils it if it is a function."""
+        fulfils = value if callable(value) else lambda newest: newest == value
+        wait_until(lambda: bool(self.of(attribute)) and fulfils(self.of(attribute)[-1]), timeout, self)
+
+    def close(self) -> None:
+        """Unsubscribe from all."""
+        for proxy, number in self._subscriptions:
+            proxy.unsubscribe_event(number)
+
+
+def wait_until(condition: Callable[[], bool], timeout: float = 10.0, explain: Any = None) -> None:
+    """Wait for a condition that no event tells of; fail with `explain` after `timeout` s."""
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            detail = explain.events[-20:] if isinstance(explain, EventLog) else explain
+            pytest.fail(f"not within {timeout} s: {detail}")
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def events() -> Iterator[EventLog]:
+    """A log of change events; `events.follow(proxy, "state", "position")` subscribes."""
+    log = EventLog()
+    yield log
+    log.close()
+
+
+@pytest.fixture(name="wait_until", scope="session")
+def wait_until_fixture() -> Callable[..., None]:
+    """The function `wait_until`."""
+    return wait_until
