@@ -1,0 +1,571 @@
+"""Values with errors, unit, named dimensions, axes, masks, metadata and history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import NDArray
+
+from ..errors import GumtreeError
+from . import arithmetic, display, indexing, reductions, statistics, units
+from .axis import Axis, place, read_only
+from .poisson import zero_counts
+from .selection import Array, Shape, rearrange
+from .uncertainty import Floats, Uncertainty
+
+HISTORY_LIMIT = 100
+"""A Dataset remembers that many operations, so that a loop does not fill the memory."""
+
+_DEFAULT_DIMS: tuple[tuple[str, ...], ...] = ((), ("x",), ("y", "x"), ("z", "y", "x"))
+
+
+class Dataset(NDArrayOperatorsMixin):
+    """Values with all that belongs to them.
+
+    A Dataset is never changed: each operation gives a new one, and slices, axes and masks share memory where NumPy
+    can. The arrays that it is made of are not copied; do not write to them afterwards.
+
+    Parameters
+    ----------
+    values
+        Numbers of any shape; a scalar is a Dataset too.
+    variances
+        Squared standard deviations in the shape of `values`, each independent of the others; ``"poisson"`` for
+        counts (variance = counts, and 0 for 0 counts; `poisson` offers another rule); None for exact numbers.
+    dims
+        A name for each dimension. Left out: those of `axes` where they fit in order, else ``("y", "x")`` and so on.
+    axes
+        Coordinates by name: an `Axis`, a Dataset or an array; points, or bin edges where one longer than the data.
+    unit
+        Such as ``"counts"``, ``"1/angstrom"``; empty for pure numbers.
+    masks
+        Boolean arrays by name, in the shape of `values`, or Datasets with some of its dimensions; True is masked.
+    metadata
+        What else is known, by name. A Dataset in it that runs along a dimension of the data is sliced with it.
+    title
+        Names the Dataset in plots and in errors.
+    history
+        What has been done to the data.
+    source
+        Identity of the errors. Data that comes from one file twice is one source if both readings give the same text,
+        such as the file's SHA-256 and the key.
+
+    Raises
+    ------
+    GumtreeError
+        BAD_VALUES, BAD_VARIANCES, BAD_DIMENSIONS, BAD_AXIS, BAD_MASK, UNKNOWN_UNIT.
+    """
+
+    # Makes NumPy's own arrays leave `array + dataset` to us.
+    __array_priority__ = 1000
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        values: npt.ArrayLike,
+        variances: npt.ArrayLike | None = None,
+        *,
+        dims: Sequence[str] | str | None = None,
+        axes: Mapping[str, Any] | None = None,
+        unit: str = "",
+        masks: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        title: str = "",
+        history: Sequence[str] = (),
+        source: str = "",
+    ) -> None:
+        array = _checked_values(values, title)
+        names = _checked_dims(dims, axes or {}, array)
+        self._values = array
+        self._dims = names
+        self._unit = units.canonical(unit)
+        self._title = title
+        self._history = tuple(history)
+        self._metadata: dict[str, Any] = dict(metadata or {})
+        self._axes = {name: place(axis, name, names, array.shape) for name, axis in (axes or {}).items()}
+        self._masks = {
+            name: _checked_mask(mask, name, names, array.shape) for name, mask in (masks or {}).items()
+        }
+        self._variances: Floats | None = None
+        self._uncertainty = Uncertainty()
+        if variances is not None:
+            if isinstance(variances, str):
+                if variances != "poisson":
+                    raise GumtreeError(
+                        "BAD_VARIANCES", f"Variances are an array or 'poisson', not '{variances}'."
+                    )
+                spread = zero_counts(array, 0.0, self.mask, title)
+                self._history += ("poisson: variance = counts, 0 for 0 counts",)
+            else:
+                spread = _checked_variances(variances, array, self.mask, title)
+            self._uncertainty = Uncertainty.of(spread, source)
+
+    @classmethod
+    def build(
+        cls,
+        values: Array,
+        dims: tuple[str, ...],
+        unit: str,
+        uncertainty: Uncertainty,
+        axes: dict[str, Axis],
+        masks: dict[str, NDArray[np.bool_]],
+        metadata: dict[str, Any],
+        title: str,
+        history: tuple[str, ...],
+    ) -> Dataset:
+        """Put a Dataset together from checked parts, as operations do; masks broadcast to the values."""
+        made = cls.__new__(cls)
+        made._values = read_only(values)
+        made._dims, made._unit, made._uncertainty, made._variances = dims, unit, uncertainty, None
+        made._axes, made._masks, made._metadata = axes, masks, metadata
+        made._title = title
+        made._history = history if len(history) <= HISTORY_LIMIT else ("...", *history[1 - HISTORY_LIMIT :])
+        return made
+
+    # What it holds ------------------------------------------------------------------------------------------------
+
+    @property
+    def values(self) -> Array:
+        """The numbers; a view that cannot be written to."""
+        return self._values
+
+    @property
+    def variances(self) -> Floats | None:
+        """Squared standard deviations in the shape of the values; None for exact numbers."""
+        if self._variances is None and self._uncertainty:
+            self._variances = read_only(self._uncertainty.variances(self.shape))
+        return self._variances
+
+    @property
+    def errors(self) -> Floats | None:
+        """Standard deviations; None for exact numbers."""
+        return None if self.variances is None else np.sqrt(self.variances)
+
+    @property
+    def uncertainty(self) -> Uncertainty:
+        """The sources of error and how each element depends on them."""
+        return self._uncertainty
+
+    @property
+    def unit(self) -> str:
+        """The unit in its one spelling."""
+        return self._unit
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """The names of the dimensions."""
+        return self._dims
+
+    @property
+    def shape(self) -> Shape:
+        """Of the values."""
+        return self._values.shape
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The length of each dimension."""
+        return dict(zip(self._dims, self.shape, strict=True))
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return self._values.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._values.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self._values.dtype
+
+    @property
+    def axes(self) -> Mapping[str, Axis]:
+        """Coordinates by name."""
+        return MappingProxyType(self._axes)
+
+    @property
+    def masks(self) -> Mapping[str, NDArray[np.bool_]]:
+        """Masks by name, in the shape of the values; True is masked."""
+        return MappingProxyType(
+            {n: read_only(np.broadcast_to(m, self.shape)) for n, m in self._masks.items()}
+        )
+
+    @property
+    def raw_masks(self) -> dict[str, NDArray[np.bool_]]:
+        """Masks by name, with length 1 where a mask does not depend on a dimension."""
+        return self._masks
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """All masks together, with length 1 where none depends on a dimension; None without masks."""
+        return (
+            np.asarray(np.logical_or.reduce(np.broadcast_arrays(*self._masks.values())))
+            if self._masks
+            else None
+        )
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What else is known."""
+        return MappingProxyType(self._metadata)
+
+    @property
+    def title(self) -> str:
+        """A name for plots and errors."""
+        return self._title
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """What has been done to the data, oldest first."""
+        return self._history
+
+    @property
+    def name(self) -> str:
+        """How an error or the history names this Dataset."""
+        if self._title:
+            return self._title
+        if not self._dims:
+            return f"{self._values.item():.6g}"
+        return f"Dataset({', '.join(f'{d}: {n}' for d, n in self.sizes.items())})"
+
+    # The same data with another description -----------------------------------------------------------------------
+
+    def replace(
+        self,
+        *,
+        title: str | None = None,
+        unit: str | None = None,
+        axes: Mapping[str, Any] | None = None,
+        masks: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        history: Sequence[str] | None = None,
+    ) -> Dataset:
+        """Describe the same values and errors anew; what is left out stays. `unit` renames, `to` converts.
+
+        Raises
+        ------
+        GumtreeError
+            As the constructor does.
+        """
+        return Dataset.build(
+            self._values,
+            self._dims,
+            self._unit if unit is None else units.canonical(unit),
+            self._uncertainty,
+            self._axes
+            if axes is None
+            else {name: place(axis, name, self._dims, self.shape) for name, axis in axes.items()},
+            self._masks
+            if masks is None
+            else {name: _checked_mask(mask, name, self._dims, self.shape) for name, mask in masks.items()},
+            self._metadata if metadata is None else dict(metadata),
+            self._title if title is None else title,
+            self._history if history is None else tuple(history),
+        )
+
+    def with_axes(self, **axes: Any) -> Dataset:
+        """Add or exchange axes."""
+        return self.replace(axes={**self._axes, **axes})
+
+    def with_masks(self, **masks: Any) -> Dataset:
+        """Add or exchange masks; a masked element takes no part in reductions."""
+        return self.replace(masks={**self.masks, **masks})
+
+    def with_metadata(self, **metadata: Any) -> Dataset:
+        """Add or exchange metadata."""
+        return self.replace(metadata={**self._metadata, **metadata})
+
+    def noted(self, entry: str) -> Dataset:
+        """Add a line to the history."""
+        return self.replace(history=(*self._history, entry))
+
+    def as_axis(self) -> Axis:
+        """Use the values as coordinates."""
+        return Axis(self._values, self._unit, self._dims, self.errors, self._title)
+
+    def without_errors(self) -> Dataset:
+        """Take the values as exact."""
+        return Dataset.build(
+            self._values,
+            self._dims,
+            self._unit,
+            Uncertainty(),
+            self._axes,
+            self._masks,
+            self._metadata,
+            self._title,
+            (*self._history, "errors left out"),
+        )
+
+    def to(self, unit: str) -> Dataset:
+        """Convert to another unit.
+
+        Raises
+        ------
+        GumtreeError
+            UNIT_MISMATCH, UNKNOWN_UNIT.
+        """
+        return arithmetic.convert(self, unit)
+
+    def rename(self, **names: str) -> Dataset:
+        """Rename dimensions, and axes of the same name.
+
+        Raises
+        ------
+        GumtreeError
+            UNKNOWN_DIMENSION, BAD_DIMENSIONS.
+        """
+        for old in names:
+            indexing.position(self, old)
+        dims = tuple(names.get(name, name) for name in self._dims)
+        _check_unique(dims)
+        axes = {names.get(name, name): axis.renamed(names) for name, axis in self._axes.items()}
+        return Dataset.build(
+            self._values,
+            dims,
+            self._unit,
+            self._uncertainty,
+            axes,
+            self._masks,
+            self._metadata,
+            self._title,
+            self._history,
+        )
+
+    def transpose(self, *dims: str) -> Dataset:
+        """Order the dimensions anew, all or reversed; a view.
+
+        Raises
+        ------
+        GumtreeError
+            BAD_DIMENSIONS.
+        """
+        order = dims or self._dims[::-1]
+        if sorted(order) != sorted(self._dims):
+            raise GumtreeError("BAD_DIMENSIONS", f"{self.name} has the dimensions {self._dims}, not {order}.")
+        places = [self._dims.index(name) for name in order]
+        return Dataset.build(
+            rearrange(self._values, places),
+            tuple(order),
+            self._unit,
+            self._uncertainty.rearranged(places),
+            self._axes,
+            {name: rearrange(mask, places) for name, mask in self._masks.items()},
+            self._metadata,
+            self._title,
+            self._history,
+        )
+
+    # What NumPy and Python ask for --------------------------------------------------------------------------------
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self._values, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return arithmetic.apply(function, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return statistics.apply(function, args, options)
+
+    def __getitem__(self, key: Any) -> Dataset:
+        return indexing.get(self, key)
+
+    def __len__(self) -> int:
+        if not self._dims:
+            raise TypeError("a scalar Dataset has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return (self[k] for k in range(len(self)))
+
+    def _item(self) -> Any:
+        if self.size != 1:
+            raise GumtreeError(
+                "NOT_SCALAR", f"{self.name} has {self.size} elements; select one, or use any() or all()."
+            )
+        return self._values.item()
+
+    def __float__(self) -> float:
+        return float(self._item())
+
+    def __int__(self) -> int:
+        return int(self._item())
+
+    def __bool__(self) -> bool:
+        return bool(self._item())
+
+    def any(self) -> bool:
+        """Whether any element that is not masked is true."""
+        return bool(np.any(self._values, where=True if self.mask is None else ~self.mask))
+
+    def all(self) -> bool:
+        """Whether all elements that are not masked are true."""
+        return bool(np.all(self._values, where=True if self.mask is None else ~self.mask))
+
+    def __repr__(self) -> str:
+        return display.text(self)
+
+    def __format__(self, specification: str) -> str:
+        return display.formatted(self, specification)
+
+    def _repr_html_(self) -> str:
+        return display.html(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_variances": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._values = read_only(self._values)
+
+    # Reductions ---------------------------------------------------------------------------------------------------
+
+    def sum(self, dims: str | Sequence[str] | None = None) -> Dataset:
+        """Sum over dimensions, all by default; see `reductions.total`."""
+        return reductions.total(self, dims)
+
+    def mean(self, dims: str | Sequence[str] | None = None) -> Dataset:
+        """Average over dimensions; see `reductions.mean`."""
+        return reductions.mean(self, dims)
+
+    def weighted_mean(self, dims: str | Sequence[str] | None = None, weights: Any = None) -> Dataset:
+        """Average with weights, 1/variance by default; see `statistics.weighted_mean`."""
+        return statistics.weighted_mean(self, dims, weights)
+
+    def std(self, dims: str | Sequence[str] | None = None, ddof: int = 0) -> Dataset:
+        """Standard deviation of the values; see `statistics.std`."""
+        return statistics.std(self, dims, ddof)
+
+    def min(self, dims: str | Sequence[str] | None = None) -> Dataset:
+        """Smallest element; see `statistics.extreme`."""
+        return statistics.extreme(self, dims, "min")
+
+    def max(self, dims: str | Sequence[str] | None = None) -> Dataset:
+        """Largest element; see `statistics.extreme`."""
+        return statistics.extreme(self, dims, "max")
+
+    def bin_sum(self, index: Any, n_bins: int, dim: str, axis: Any = None) -> Dataset:
+        """Sum the elements of each bin; see `reductions.bin_sum`."""
+        return reductions.bin_sum(self, index, n_bins, dim, axis)
+
+    def covariance(self) -> Floats:
+        """Give the covariance matrix of the elements; see `statistics.covariance`."""
+        return statistics.covariance(self)
+
+    def correlation(self) -> Floats:
+        """Give the correlation matrix of the elements; see `statistics.covariance`."""
+        return statistics.correlation(self)
+
+
+def scalar(value: float, error: float = 0.0, unit: str = "", *, title: str = "", source: str = "") -> Dataset:
+    """Make a number with a standard deviation and a unit.
+
+    Raises
+    ------
+    GumtreeError
+        BAD_VARIANCES where the error is negative, NaN or infinite.
+    """
+    if not (error >= 0 and np.isfinite(error)):
+        raise GumtreeError(
+            "BAD_VARIANCES", f"The error of {value} is {error}; it must be a finite number of 0 or more."
+        )
+    return Dataset(value, error**2 if error else None, unit=unit, title=title, source=source)
+
+
+def _checked_values(values: npt.ArrayLike, title: str) -> Array:
+    name = f"'{title}'" if title else "a Dataset"
+    if isinstance(values, Dataset):
+        raise GumtreeError(
+            "BAD_VALUES", f"The values of {name} are a Dataset already; use replace() to describe it anew."
+        )
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise GumtreeError(
+            "BAD_VALUES", f"The values of {name} form no rectangular array of numbers."
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise GumtreeError("BAD_VALUES", f"The values of {name} are real numbers, not {array.dtype}.")
+    return read_only(array)
+
+
+def _check_unique(dims: tuple[str, ...]) -> None:
+    if len(set(dims)) < len(dims):
+        raise GumtreeError("BAD_DIMENSIONS", f"The dimensions {dims} repeat a name; each needs its own.")
+
+
+def _checked_dims(dims: Sequence[str] | str | None, axes: Mapping[str, Any], array: Array) -> tuple[str, ...]:
+    if dims is None:
+        lengths = [np.shape(getattr(axis, "values", axis)) for axis in axes.values()]
+        if array.ndim and len(axes) == array.ndim:
+            if all(len(n) == 1 and n[0] - m in (0, 1) for n, m in zip(lengths, array.shape, strict=True)):
+                return tuple(axes)
+        if array.ndim < len(_DEFAULT_DIMS):
+            return _DEFAULT_DIMS[array.ndim]
+        raise GumtreeError(
+            "BAD_DIMENSIONS", f"Values with {array.ndim} dimensions need dims=, a name for each."
+        )
+    names = (dims,) if isinstance(dims, str) else tuple(dims)
+    if len(names) != array.ndim or not all(isinstance(name, str) and name for name in names):
+        raise GumtreeError(
+            "BAD_DIMENSIONS",
+            f"Values of shape {array.shape} were given the dimensions {names}; name each of them.",
+        )
+    _check_unique(names)
+    return names
+
+
+def _checked_mask(mask: Any, name: str, dims: tuple[str, ...], shape: Shape) -> NDArray[np.bool_]:
+    values = mask.values if isinstance(mask, Dataset) else np.asarray(mask)
+    if values.dtype != np.bool_:
+        raise GumtreeError(
+            "BAD_MASK", f"The mask '{name}' holds {values.dtype}; give booleans, True for masked."
+        )
+    if isinstance(mask, Dataset) and mask.dims != dims:
+        sizes = dict(zip(dims, shape, strict=True))
+        if any(sizes.get(d) != n for d, n in mask.sizes.items()):
+            raise GumtreeError("BAD_MASK", f"The mask '{name}' {mask.sizes} does not fit the data {sizes}.")
+        order = sorted(mask.dims, key=dims.index)
+        places = [mask.dims.index(d) for d in order]
+        values = rearrange(rearrange(values, places), [order.index(d) if d in order else None for d in dims])
+        return values
+    if values.shape != shape:
+        raise GumtreeError(
+            "BAD_MASK", f"The mask '{name}' of shape {values.shape} does not fit data of shape {shape}."
+        )
+    return values
+
+
+def _checked_variances(variances: Any, values: Array, mask: NDArray[np.bool_] | None, title: str) -> Floats:
+    name = f"'{title}'" if title else "a Dataset"
+    try:
+        array = np.asarray(variances, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise GumtreeError("BAD_VARIANCES", f"The variances of {name} are no array of numbers.") from error
+    if array.shape != values.shape:
+        raise GumtreeError(
+            "BAD_VARIANCES",
+            f"The variances of {name} have shape {array.shape}, its values {values.shape};"
+            " multiply by a scalar with an error for an error that all share.",
+        )
+    bad = ~(np.isfinite(array) & (array >= 0))
+    if bad.any():
+        bad &= np.isfinite(values)
+        if mask is not None:
+            bad &= ~mask
+        if bad.any():
+            first = np.unravel_index(int(np.argmax(bad)), bad.shape)
+            raise GumtreeError(
+                "BAD_VARIANCES",
+                f"{int(bad.sum())} variances of {name} are negative, NaN or infinite, the first {array[first]} at"
+                f" {tuple(int(k) for k in first)}; mask these elements or correct them.",
+            )
+    return array

@@ -1,0 +1,152 @@
+"""Units as canonical text ("counts/s", "1/angstrom"); the algebra is pint's.
+
+A Dataset keeps its unit as text: it prints, compares, pickles and goes into a NeXus attribute as it is. pint is
+imported at the first unit that is not in `COMMON`, and each answer is remembered, so that a unit costs an operation
+nothing but a look-up.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ..errors import GumtreeError
+
+if TYPE_CHECKING:
+    import pint
+
+COMMON = frozenset(
+    "counts pixel angstrom 1/angstrom nm 1/nm um mm cm m 1/cm 1/m mm^2 cm^2 us ms s 1/s counts/s deg rad K T V A Pa"
+    " eV meV Hz kHz MHz %".split()
+)
+"""Units that are canonical as they stand; they need no pint."""
+
+_NAMES = {
+    "angstrom": "angstrom",
+    "count": "counts",
+    "degree": "deg",
+    "delta_degree_Celsius": "delta_degC",
+    "degree_Celsius": "degC",
+    "percent": "%",
+    "pixel": "pixel",
+}
+
+
+@lru_cache(maxsize=1)
+def _registry() -> pint.UnitRegistry[Any]:
+    import pint
+
+    registry: pint.UnitRegistry[Any] = pint.UnitRegistry()
+    registry.define("@alias angstrom = Angstrom")
+    registry.define("@alias count = cts")
+    return registry
+
+
+def _parse(unit: str) -> Any:
+    try:
+        return _registry().parse_units(unit)
+    except Exception as error:  # noqa: BLE001  (pint answers nonsense with many types, also from its tokenizer)
+        raise GumtreeError(
+            "UNKNOWN_UNIT",
+            f"'{unit}' is no unit; write it like mm, 1/angstrom or counts/s, or leave it empty.",
+        ) from error
+
+
+def _number(power: float) -> str:
+    return "" if power == 1 else f"^{power:.12g}"
+
+
+def _text(unit: Any) -> str:
+    registry = _registry()
+    names = [
+        (_NAMES.get(name) or _symbol(registry, name), power) for name, power in sorted(unit._units.items())
+    ]
+    above = "*".join(name + _number(power) for name, power in names if power > 0)
+    below = "".join("/" + name + _number(-power) for name, power in names if power < 0)
+    return (above or ("1" if below else "")) + below
+
+
+def _symbol(registry: Any, name: str) -> str:
+    symbol = str(registry.get_symbol(name)).replace("µ", "u").replace("μ", "u")
+    return symbol if symbol.isascii() else name
+
+
+@lru_cache(maxsize=4096)
+def canonical(unit: str) -> str:
+    """Give the one spelling of a unit.
+
+    Parameters
+    ----------
+    unit
+        Any spelling that pint understands; empty for a pure number.
+
+    Raises
+    ------
+    GumtreeError
+        UNKNOWN_UNIT.
+
+    Examples
+    --------
+    >>> canonical("millimeter"), canonical("count / second"), canonical("angstrom**-1")
+    ('mm', 'counts/s', '1/angstrom')
+    """
+    if not isinstance(unit, str):
+        raise GumtreeError("UNKNOWN_UNIT", f"A unit is text such as 'mm', not {unit!r}.")
+    unit = unit.strip()
+    if not unit or unit in COMMON:
+        return unit
+    return _text(_parse(unit))
+
+
+@lru_cache(maxsize=4096)
+def multiply(left: str, right: str) -> str:
+    """Give the unit of a product of canonical units."""
+    if not left or not right:
+        return left or right
+    return _text(_parse(left) * _parse(right))
+
+
+@lru_cache(maxsize=4096)
+def divide(left: str, right: str) -> str:
+    """Give the unit of a quotient of canonical units."""
+    if not right:
+        return left
+    return "" if left == right else _text(_parse(left or "dimensionless") / _parse(right))
+
+
+@lru_cache(maxsize=4096)
+def power(unit: str, exponent: float) -> str:
+    """Give the unit of a power."""
+    return unit if not unit or exponent == 1 else _text(_parse(unit) ** exponent)
+
+
+@lru_cache(maxsize=4096)
+def conversion(source: str, target: str) -> tuple[float, float] | None:
+    """Give (factor, offset) with ``target value = factor * source value + offset``; None where there is none."""
+    if source == target:
+        return 1.0, 0.0
+    registry = _registry()
+    one, other = _parse(source or "dimensionless"), _parse(target or "dimensionless")
+    if one.dimensionality != other.dimensionality:
+        return None
+    offset = float(registry.Quantity(0.0, one).to(other).magnitude)
+    if offset == 0.0:
+        return float(registry.Quantity(1.0, one).to(other).magnitude), 0.0
+    return float(registry.Quantity(1.0, one).to(other).magnitude) - offset, offset
+
+
+def parse_quantity(text: str) -> tuple[float, str]:
+    """Split ``"5 mm"`` into 5.0 and ``mm``.
+
+    Raises
+    ------
+    GumtreeError
+        BAD_QUANTITY where the text does not start with a number.
+    """
+    try:
+        quantity = _registry().Quantity(text)
+        return float(quantity.magnitude), _text(quantity.units)
+    except Exception as error:  # noqa: BLE001  (as in _parse)
+        raise GumtreeError(
+            "BAD_QUANTITY", f"'{text}' is no number with a unit; write it like '0.1 1/angstrom'."
+        ) from error
