@@ -23,7 +23,7 @@ from taurus_gui.live.tango_source import TangoSource
 from taurus_gui.window import InstrumentWindow
 
 SETTLE = 0.5
-"""Seconds between the moment at which everything is shown and the picture: two rounds of the timer and a repaint."""
+"""Seconds between everything being shown and the picture: some rounds of the timer and a repaint."""
 
 
 def make_application() -> TaurusApplication:

@@ -29,11 +29,9 @@ class _Size(click.ParamType):
 
 @click.command()
 @click.argument("instrument", required=False)
+@click.option("--tango-host", metavar="HOST:PORT", help="Tango database; else the running instrument's.")
 @click.option(
-    "--tango-host", metavar="HOST:PORT", help="Tango database; else that of the running instrument."
-)
-@click.option(
-    "--device", "devices", metavar="NAME", multiple=True, help="Show this device instead; repeatable."
+    "--device", "devices", metavar="NAME", multiple=True, help="Show this device instead. Repeatable."
 )
 @click.option(
     "--screenshot",
@@ -43,9 +41,7 @@ class _Size(click.ParamType):
 )
 @click.option("--size", type=_Size(), default="1600x1000", show_default=True, help="Size of the window.")
 @click.option("--theme", type=click.Choice(["light", "dark"]), help="Default: as the desktop.")
-@click.option(
-    "--timeout", type=float, default=20.0, show_default=True, help="Longest wait for a screenshot, s."
-)
+@click.option("--timeout", type=float, default=20.0, show_default=True, help="Longest wait, s.")
 def gui(
     instrument: str | None,
     tango_host: str | None,

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tango
 
@@ -58,7 +59,7 @@ def find(instrument: str | None, tango_host: str | None, devices: Sequence[str] 
     """
     if devices:
         host = tango_host or _host_of(instrument) or os.environ.get("TANGO_HOST", "")
-        return Instrument(instrument or "Devices", host, tuple(_entry(name) for name in devices))
+        return Instrument(instrument or "Devices", host, entries([(name, "") for name in devices]))
     if tango_host is None:
         found = _from_run_file(instrument)
         if found is not None:
@@ -73,7 +74,7 @@ def find(instrument: str | None, tango_host: str | None, devices: Sequence[str] 
     return _from_database(instrument, tango_host)
 
 
-def _run_files(instrument: str | None) -> dict[str, dict[str, object]]:
+def _run_files(instrument: str | None) -> dict[str, dict[str, Any]]:
     """Contents of each `run.json`, by instrument."""
     parent = data_directory("any").parent
     names = [instrument] if instrument else sorted(p.parent.name for p in parent.glob("*/run.json"))
@@ -93,9 +94,9 @@ def _run_files(instrument: str | None) -> dict[str, dict[str, object]]:
 
 
 def _host_of(instrument: str | None) -> str:
-    return (
-        str(_run_files(instrument)[instrument]["tango_host"]) if instrument in _run_files(instrument) else ""
-    )
+    if instrument is None:
+        return ""
+    return str(_run_files(instrument).get(instrument, {}).get("tango_host", ""))
 
 
 def _from_run_file(instrument: str | None) -> Instrument | None:
@@ -111,7 +112,7 @@ def _from_run_file(instrument: str | None) -> Instrument | None:
     return Instrument(
         name=str(data.get("instrument", name)),
         tango_host=str(data["tango_host"]),
-        devices=tuple(_entry(each["name"], each.get("alias", "")) for each in data["devices"]),
+        devices=entries([(each["name"], each.get("alias") or "") for each in data["devices"]]),
     )
 
 
@@ -135,7 +136,7 @@ def _from_database(instrument: str | None, tango_host: str) -> Instrument:
             f"The database at {tango_host} holds {asked} (known: {known}); give its name, or --device NAME.",
         )
     names = list(database.get_property(FREE_PROPERTY, instrument)[instrument])
-    return Instrument(instrument, tango_host, tuple(_entry(name, _alias(database, name)) for name in names))
+    return Instrument(instrument, tango_host, entries([(name, _alias(database, name)) for name in names]))
 
 
 def _alias(database: tango.Database, name: str) -> str:
@@ -145,6 +146,12 @@ def _alias(database: tango.Database, name: str) -> str:
         return ""
 
 
-def _entry(name: str, alias: str = "") -> DeviceEntry:
-    short = name.split("#")[0].rstrip("/").rsplit("/", 1)[-1]
-    return DeviceEntry(name=name, label=alias or short)
+def entries(names: Sequence[tuple[str, str]]) -> tuple[DeviceEntry, ...]:
+    """Devices by name and alias; their label is the alias, else as much of the name as tells them apart."""
+    parts = [name.split("#")[0].rstrip("/").split("/") for name, _ in names]
+    members = [part[-1] for part in parts]
+    labels = [
+        alias or (member if members.count(member) == 1 else " ".join(part[-2:]))
+        for (_, alias), part, member in zip(names, parts, members, strict=True)
+    ]
+    return tuple(DeviceEntry(name, label) for (name, _), label in zip(names, labels, strict=True))

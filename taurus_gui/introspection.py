@@ -86,7 +86,7 @@ def interface_of(
     commands: Iterable[tango.CommandInfo],
     hints: Hints,
 ) -> Interface:
-    """The Interface from what a device says of itself: `attribute_list_query_ex`, `command_list_query`, hints."""
+    """The Interface from what a device says of itself: its attributes, commands and hints."""
     parameters: list[Parameter] = []
     results: list[Result] = []
     for config in hints.ordered(configs, hints.attributes, "name"):
@@ -183,11 +183,12 @@ def readable(label: str, name: str) -> str:
 
 
 def _argument_help(text: str) -> str:
-    """PyTango writes a docstring's field list where a description is expected; that tells the user nothing."""
+    """PyTango writes a docstring's field list where a description is expected; that helps nobody."""
     text = text.strip()
-    if text == "Uninitialised" or text.startswith(":param") or "(not documented)" in text:
-        return ""
-    return text
+    empty = (
+        text in ("Uninitialised", "no argument") or text.startswith(":param") or "(not documented)" in text
+    )
+    return "" if empty else text
 
 
 def _set(text: str) -> str:

@@ -16,7 +16,7 @@ PANELS = 2
 
 
 def panel_order(interfaces: list[Interface]) -> list[int]:
-    """Indices of the devices whose panels stand on the overview: those with progress and a log of their work."""
+    """Indices of the devices whose panels stand here: those with progress and a log of their work."""
 
     def works(interface: Interface) -> bool:
         kinds = {display_kind(result) for result in interface.results}
@@ -78,9 +78,7 @@ class PlotStack(QtWidgets.QWidget):
                 if _kind(plot) == self._kind:
                     self._add(index, plot)
         if not self.plots:
-            nothing = QtWidgets.QLabel(
-                f"No device offers {'an' if self._kind == 'image' else 'a'} {self._kind}."
-            )
+            nothing = QtWidgets.QLabel(f"No {self._kind} is offered by these devices.")
             nothing.setObjectName("muted")
             nothing.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
             self._stack.addWidget(nothing)

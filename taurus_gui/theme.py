@@ -24,6 +24,9 @@ class Theme:
     pending: str
     pending_border: str
     error: str
+    faint: str
+    selected: str
+    field: str
     curves: tuple[str, ...]
 
 
@@ -39,6 +42,9 @@ THEMES: dict[str, Theme] = {
         pending="#fff2c2",
         pending_border="#c98a00",
         error="#b3261e",
+        faint="#9aa4af",
+        selected="#d6e6f5",
+        field="#ffffff",
         curves=("#1565a8", "#c2410c", "#15803d", "#7e22ce"),
     ),
     "dark": Theme(
@@ -52,6 +58,9 @@ THEMES: dict[str, Theme] = {
         pending="#4b3f12",
         pending_border="#e0ac2b",
         error="#ff8a80",
+        faint="#6b7682",
+        selected="#274059",
+        field="#2d343c",
         curves=("#62b0f0", "#ffa657", "#6fd08c", "#d2a8ff"),
     ),
 }
@@ -87,25 +96,25 @@ QLabel#muted, QLabel#unit {{ color: {muted}; }}
 QLabel#value {{ font-weight: 600; }}
 QLabel#value[bad="true"] {{ color: {error}; font-weight: 400; }}
 QLabel#error {{ color: {error}; }}
-QLineEdit, QComboBox, QPlainTextEdit, QTableWidget {{
-    background: {card}; border: 1px solid {border}; border-radius: 4px; padding: 3px 6px; color: {text};
+QLineEdit, QPlainTextEdit, QTableWidget {{
+    background: {field}; border: 1px solid {border}; border-radius: 4px; padding: 3px 6px; color: {text};
     selection-background-color: {accent}; selection-color: {on_accent};
 }}
 QPlainTextEdit, QTableWidget {{ padding: 2px; }}
-QLineEdit:focus, QComboBox:focus, QPlainTextEdit:focus {{ border: 1px solid {accent}; }}
-QLineEdit:disabled, QComboBox:disabled {{ color: {muted}; background: {window}; }}
+QLineEdit:focus, QPlainTextEdit:focus {{ border: 1px solid {accent}; }}
+QLineEdit:disabled {{ color: {muted}; background: {window}; }}
 QLineEdit[edit="pending"] {{ background: {pending}; border: 1px solid {pending_border}; }}
 QLineEdit[edit="invalid"] {{ border: 2px solid {error}; padding: 2px 5px; }}
-QComboBox::drop-down {{ border: none; width: 18px; }}
 QPushButton, QToolButton {{
-    background: {card}; border: 1px solid {border}; border-radius: 4px; padding: 4px 12px; color: {text};
+    background: {field}; border: 1px solid {border}; border-radius: 4px; padding: 4px 12px; color: {text};
 }}
 QToolButton {{ padding: 4px 8px; }}
 QPushButton:hover, QToolButton:hover {{ border-color: {accent}; }}
 QPushButton:pressed, QToolButton:checked {{ background: {accent}; color: {on_accent}; }}
-QPushButton:disabled, QToolButton:disabled {{ color: {border}; background: {window}; }}
+QPushButton:disabled, QToolButton:disabled {{ color: {faint}; background: {window}; }}
 QProgressBar {{
-    border: 1px solid {border}; border-radius: 4px; background: {window}; text-align: center; min-height: 18px;
+    border: 1px solid {border}; border-radius: 4px; background: {window};
+    text-align: center; min-height: 18px;
 }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 3px; }}
 QTabWidget::pane {{ border: none; border-top: 1px solid {border}; }}
@@ -114,7 +123,11 @@ QTabBar::tab:selected {{ color: {text}; border-bottom: 2px solid {accent}; font-
 QTabBar::tab:hover {{ color: {text}; }}
 QTreeWidget {{ background: {card}; border: 1px solid {border}; border-radius: 6px; outline: none; }}
 QTreeWidget::item {{ padding: 4px 2px; }}
-QTreeWidget::item:selected {{ background: {accent}; color: {on_accent}; }}
+QTreeWidget::item:selected {{ background: {selected}; color: {text}; }}
+QListWidget {{ background: {card}; border: 1px solid {border}; border-radius: 6px; padding: 2px; }}
+QListWidget::item:selected {{ background: {selected}; color: {text}; }}
+QDockWidget {{ color: {muted}; font-weight: 600; }}
+QDockWidget::title {{ padding: 6px 8px 4px 8px; text-align: left; }}
 QHeaderView::section {{ background: {window}; color: {muted}; border: none; padding: 4px 6px; }}
 QScrollArea, QScrollArea > QWidget > QWidget#panel {{ background: transparent; border: none; }}
 QToolBar {{ border: none; border-bottom: 1px solid {border}; spacing: 8px; padding: 4px 8px; }}
@@ -149,7 +162,8 @@ def _palette(theme: Theme) -> QtGui.QPalette:
     palette = QtGui.QPalette()
     for roles, colour in (
         ((role.Window, role.AlternateBase), theme.window),
-        ((role.Base, role.Button, role.ToolTipBase), theme.card),
+        ((role.Base, role.Button), theme.field),
+        ((role.ToolTipBase,), theme.card),
         ((role.WindowText, role.Text, role.ButtonText, role.ToolTipText), theme.text),
         ((role.PlaceholderText,), theme.muted),
         ((role.Highlight, role.Link), theme.accent),

@@ -52,6 +52,7 @@ class InstrumentWindow(TaurusMainWindow):
         self.tabs.setDocumentMode(True)
         self.tabs.setUsesScrollButtons(True)
         self.tabs.tabBar().setExpanding(False)
+        self.tabs.tabBar().setDrawBase(False)
         self.tabs.addTab(self.overview, "Overview")
         for model, panel in zip(self.models, self.panels, strict=True):
             self.tabs.addTab(panel, model.label)
@@ -78,7 +79,7 @@ class InstrumentWindow(TaurusMainWindow):
                 model.call("Stop", None, lambda _done: None)
 
     def ready(self) -> bool:
-        """Whether every device has been described and read, and the plots in view that have data show them."""
+        """Whether every device has been described and read, and the plots in view show what there is."""
         if not all(model.described and model.state.reachable for model in self.models):
             return False
         for model in self.models:
@@ -100,6 +101,7 @@ class InstrumentWindow(TaurusMainWindow):
     def _dock(self, title: str, widget: QtWidgets.QWidget, area: QtCore.Qt.DockWidgetArea, size: int) -> None:
         dock = QtWidgets.QDockWidget(title, self)
         dock.setObjectName(title)
+        dock.setFeatures(QtWidgets.QDockWidget.DockWidgetFeature.DockWidgetMovable)
         frame = QtWidgets.QWidget()
         column = QtWidgets.QVBoxLayout(frame)
         left = area == QtCore.Qt.DockWidgetArea.LeftDockWidgetArea
@@ -143,7 +145,5 @@ class InstrumentWindow(TaurusMainWindow):
 
 
 def _has_data(model: DeviceModel, names: set[str]) -> bool:
-    readings = [model.readings.get(name) for name in names]
-    return all(
-        reading is not None and reading.value is not None and len(reading.value) for reading in readings
-    )
+    values = [model.readings[name].value for name in names if name in model.readings]
+    return bool(values) and all(value is not None and len(value) for value in values)

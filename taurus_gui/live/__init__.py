@@ -1,1 +1,1 @@
-"""Live values: one subscription per attribute, the latest value only, writes and commands off the GUI thread."""
+"""Live values: one subscription per attribute, the latest value only; writes off the GUI thread."""

@@ -22,7 +22,7 @@ WATCH_PERIOD = 0.5
 DESCRIBE_PERIOD = 5.0
 """Seconds between two descriptions, for changes that come without an event, such as limits."""
 _SUBSCRIBING = threading.Lock()
-"""Tango's event consumer is one for the process; subscriptions from several threads at once block each other."""
+"""Tango's event consumer is one for the process; threads that subscribe at once would only wait."""
 _QUALITIES = {
     tango.AttrQuality.ATTR_VALID: "VALID",
     tango.AttrQuality.ATTR_INVALID: "INVALID",

@@ -35,6 +35,7 @@ class ActionButton(QtWidgets.QWidget):
             self.field = make_field(action.argument)
             self.field.committed.connect(lambda _value: self.request() if _enter_sends(action) else None)
             self.field.refused.connect(self.refused)
+            self.field.name_inside()
             row.addWidget(self.field, 1)
             if action.argument.unit:
                 unit = QtWidgets.QLabel(action.argument.unit)

@@ -13,7 +13,7 @@ from gumtree_core.interface import Interface, Result
 from taurus_gui import theme
 from taurus_gui.live.source import Reading
 from taurus_gui.sentences import number, with_unit
-from taurus_gui.widgets.plots import Plot, recolour_axes
+from taurus_gui.widgets.plots import NumberAxis, Plot, recolour_axes
 
 FLOOR = 1e-3
 """On a logarithmic axis, an error bar that reaches below zero ends at this part of the value."""
@@ -106,7 +106,9 @@ class CurvePlot(Plot):
         self.results = tuple(results)
         self.names = {name for r in results for name in (r.name, r.x, r.errors) if name}
         self._readings: dict[str, Reading] = {}
-        self.axes = self.graphics.addPlot()
+        self.axes = self.graphics.addPlot(
+            axisItems={"bottom": NumberAxis("bottom"), "left": NumberAxis("left")}
+        )
         self.axes.setMenuEnabled(True)
         self.axes.ctrlMenu.menuAction().setVisible(False)
         self.axes.hideButtons()
@@ -133,9 +135,7 @@ class CurvePlot(Plot):
         self.fit = self.add_switch("fit", "Keep everything in view", True)
         self.log_x.toggled.connect(self._rescale)
         self.log_y.toggled.connect(self._rescale)
-        self.fit.toggled.connect(
-            lambda on: self.axes.enableAutoRange() if on else self.axes.disableAutoRange()
-        )
+        self.fit.toggled.connect(lambda on: self.axes.enableAutoRange(enable=on))
         self.axes.getViewBox().sigRangeChangedManually.connect(lambda *_: self.fit.setChecked(False))
         self._rescale()
 

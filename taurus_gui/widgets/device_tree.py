@@ -11,6 +11,8 @@ from taurus_gui.live.model import DeviceModel
 from taurus_gui.sentences import value_text, with_unit
 from taurus_gui.widgets.displays import lamp_icon
 
+RIGHT = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
+
 
 class DeviceTree(QtWidgets.QTreeWidget):
     """Devices by the family of their Tango names; `chosen` tells which one was clicked."""
@@ -39,9 +41,7 @@ class DeviceTree(QtWidgets.QTreeWidget):
                 families[family] = self._add_family(family)
             item = QtWidgets.QTreeWidgetItem(families[family], [model.label, ""])
             item.setData(0, QtCore.Qt.ItemDataRole.UserRole, index)
-            item.setTextAlignment(
-                1, QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
-            )
+            item.setTextAlignment(1, RIGHT)
             self._items.append(item)
             model.state_changed.connect(lambda _state, index=index: self._refresh(index))
             model.interface_changed.connect(lambda _interface, index=index: self._refresh(index))

@@ -187,7 +187,9 @@ def lamp_icon(state: str, size: int = 14) -> QtGui.QIcon:
     painter = QtGui.QPainter(pixmap)
     draw_lamp(painter, QtCore.QRectF(0, 0, size, size), state)
     painter.end()
-    return QtGui.QIcon(pixmap)
+    icon = QtGui.QIcon(pixmap)
+    icon.addPixmap(pixmap, QtGui.QIcon.Mode.Selected)
+    return icon
 
 
 class StateChip(QtWidgets.QWidget):

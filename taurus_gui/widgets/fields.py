@@ -39,6 +39,9 @@ class Field(QtWidgets.QWidget):
     def restore(self, text: str) -> None:
         """Take up a pending text again, after the panel has been rebuilt."""
 
+    def name_inside(self) -> None:
+        """Show the parameter's name within the field, where there is no label beside it."""
+
     def ended(self, error: str) -> None:
         """The write has ended; after a failure what was typed stays."""
 
@@ -60,9 +63,7 @@ class LineField(Field):
         self._device_text = ""
         if field_kind(parameter) == "number":
             self.edit.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight)
-            self.edit.setMinimumWidth(NUMBER_WIDTH)
-        else:
-            self.edit.setMinimumWidth(NUMBER_WIDTH)
+        self.edit.setMinimumWidth(NUMBER_WIDTH)
         self.row.addWidget(self.edit)
         self.setFocusProxy(self.edit)
 
@@ -84,6 +85,10 @@ class LineField(Field):
         """Take up a pending text."""
         self.edit.setText(text)
         self._mark()
+
+    def name_inside(self) -> None:
+        """As long as nothing is typed."""
+        self.edit.setPlaceholderText(self.parameter.label)
 
     def value(self) -> Any:
         """What is typed, checked."""
@@ -184,6 +189,10 @@ class ChoiceField(Field):
         if error:
             self.combo.setCurrentIndex(self._shown)
 
+    def name_inside(self) -> None:
+        """As long as nothing is chosen."""
+        self.combo.setPlaceholderText(self.parameter.label or "choose…")
+
     def value(self) -> Any:
         """The chosen one."""
         return parse(self.parameter, self.combo.currentText())
@@ -218,6 +227,10 @@ class BoolField(Field):
         """After a failure show again what the device has."""
         if error:
             self.box.setChecked(self._shown)
+
+    def name_inside(self) -> None:
+        """As the text of the box."""
+        self.box.setText(self.parameter.label)
 
     def value(self) -> bool:
         """Whether it is checked."""

@@ -11,7 +11,7 @@ from gumtree_core.interface import Result
 from taurus_gui import theme
 from taurus_gui.live.source import Reading
 from taurus_gui.sentences import number, with_unit
-from taurus_gui.widgets.plots import Plot, recolour_axes
+from taurus_gui.widgets.plots import Plot, decade_text, decade_ticks, recolour_axes
 
 BRIGHT = 99.9
 """Percentile that gets the brightest colour, so that one hot pixel does not hide all others."""
@@ -34,9 +34,7 @@ class ImagePlot(Plot):
         self.item = pg.ImageItem()
         self.item.setOpts(autoDownsample=False)
         self.axes.addItem(self.item)
-        self.bar = pg.ColorBarItem(
-            colorMap=pg.colormap.get("viridis"), interactive=False, width=14, label=result.unit or "value"
-        )
+        self.bar = pg.ColorBarItem(colorMap=pg.colormap.get("viridis"), interactive=False, width=14)
         self.bar.setImageItem(self.item, insert_in=self.axes)
         self.log = self.add_switch("log", "Logarithmic colours", result.log_y)
         self.auto = self.add_switch("auto", "Colours follow the brightest pixels", True)
@@ -75,12 +73,16 @@ class ImagePlot(Plot):
             self.item.setRect(QtCore.QRectF(-0.5, -0.5, width, height))
             self.axes.setRange(xRange=(-0.5, width - 0.5), yRange=(-0.5, height - 0.5), padding=0)
         self.bar.setLevels(self._levels)
+        self._label_bar()
 
     def recolour(self, colours: theme.Theme) -> None:
         """Take the colours of the theme."""
         super().recolour(colours)
         recolour_axes(self.axes, colours)
         axis = self.bar.getAxis("right")
+        axis.labelStyle["color"] = colours.text
+        axis.setLabel(self.result.unit or self.result.label)
+        axis.setWidth(60)
         axis.setPen(pg.mkPen(colours.border))
         axis.setTextPen(pg.mkPen(colours.text))
 
@@ -104,8 +106,16 @@ class ImagePlot(Plot):
         kind = "int" if np.issubdtype(self.values.dtype, np.integer) else "float"
         return f"x {x}  y {y}   {with_unit(number(value, kind=kind), self.result.unit)}"
 
-    def _rescale(self, log: bool) -> None:
-        self.bar.getAxis("right").setLogMode(log)
+    def _label_bar(self) -> None:
+        """Counts at the colour bar, also when the colours are logarithmic."""
+        axis = self.bar.getAxis("right")
+        if not self.log.isChecked():
+            axis.setTicks(None)
+            return
+        labelled, between = decade_ticks(*self._levels)
+        axis.setTicks([[(v, decade_text(v)) for v in labelled], [(v, "") for v in between]])
+
+    def _rescale(self) -> None:
         self.auto.setChecked(True)
         self.stale()
 

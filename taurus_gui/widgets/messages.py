@@ -12,7 +12,7 @@ KEPT = 500
 
 
 class Messages(QtWidgets.QListWidget):
-    """Time, device and sentence; errors in the error colour. The same sentence again is counted, not repeated."""
+    """Time, device and sentence; errors in colour. The same sentence again is counted."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from taurus_gui.live.model import DeviceModel
 from taurus_gui.live.source import Done, Reading, State
 from taurus_gui.theme import SPACE
 from taurus_gui.widgets.actions import ActionButton, question
+from taurus_gui.widgets.columns import CardColumns
 from taurus_gui.widgets.curve import CurvePlot
 from taurus_gui.widgets.displays import Display, StateChip, ValueDisplay, make_display
 from taurus_gui.widgets.fields import Field, make_field
@@ -43,6 +44,7 @@ class DevicePanel(QtWidgets.QWidget):
         self._with_plots = with_plots
         self._expert = False
         self._shown: tuple[Interface, bool] | None = None
+        self._drawn: object = None
 
         self._chip = StateChip()
         self._status = QtWidgets.QLabel()
@@ -54,11 +56,8 @@ class DevicePanel(QtWidgets.QWidget):
         head.addWidget(self._head)
         head.addWidget(self._chip)
         head.addStretch(1)
-        self._form = QtWidgets.QWidget()
+        self._form = CardColumns(SPACE)
         self._form.setObjectName("panel")
-        self._column = QtWidgets.QVBoxLayout(self._form)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(SPACE)
         scroll = QtWidgets.QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
@@ -107,11 +106,7 @@ class DevicePanel(QtWidgets.QWidget):
         typed = {name: text for name, field in self.fields.items() if (text := field.pending()) is not None}
         focus = next((name for name, field in self.fields.items() if field.focusProxy().hasFocus()), None)
         self.fields, self.displays, self.buttons = {}, {}, {}
-        _clear(self._column)
-        for box in boxes(interface, self._expert):
-            self._column.addWidget(self._card(box))
-        self._column.addStretch(1)
-        self._form.setMinimumWidth(0)
+        self._form.set_cards([self._card(box) for box in boxes(interface, self._expert)])
         self._rebuild_plots(interface)
         for name, reading in self.model.readings.items():
             self._show_reading(name, reading)
@@ -122,14 +117,16 @@ class DevicePanel(QtWidgets.QWidget):
         if focus in self.fields:
             self.fields[focus].setFocus()
         bar = self._scroll.verticalScrollBar().sizeHint().width()
-        self._scroll.setMinimumWidth(self._form.minimumSizeHint().width() + bar)
+        self._scroll.setMinimumWidth(self._form.card_width() + bar)
 
     def _rebuild_plots(self, interface: Interface) -> None:
-        if not self._with_plots:
+        main = main_item(interface)
+        drawn = (plots(interface), main)
+        if not self._with_plots or drawn == self._drawn:
             return
+        self._drawn = drawn
         _clear(self._drawings)
         self.plots = make_plots(interface)
-        main = main_item(interface)
         if not self.plots and main is not None:
             self.plots = [TrendPlot(main)]
         for index, plot in enumerate(self.plots):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pyqtgraph as pg
 from taurus.external.qt import QtCore, QtGui, QtWidgets
 
@@ -82,6 +84,51 @@ class Plot(QtWidgets.QFrame):
         super().changeEvent(event)
         if event.type() == QtCore.QEvent.Type.PaletteChange and self.isVisible():
             self.recolour(theme.current())
+
+
+class NumberAxis(pg.AxisItem):
+    """An axis that, when logarithmic, writes plain numbers where there is room for them."""
+
+    def __init__(self, orientation: str) -> None:
+        super().__init__(orientation)
+        self.enableAutoSIPrefix(False)
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        """Labelled ticks first, then those between."""
+        if not self.logMode:
+            return super().tickValues(low, high, size)
+        labelled, between = decade_ticks(low, high)
+        return [(1.0, labelled), (0.0, between)]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """The numbers; nothing at the ticks between."""
+        if not self.logMode:
+            return super().tickStrings(values, scale, spacing)
+        return [decade_text(value) if spacing else "" for value in values]
+
+
+def decade_ticks(low: float, high: float) -> tuple[list[float], list[float]]:
+    """Ticks of a logarithmic axis from `low` to `high`, all as log10.
+
+    Returns
+    -------
+    labelled, between
+        1, 2 and 5 of each decade are labelled on a short axis, whole decades on a long one.
+    """
+    digits = (1, 2, 5) if high - low <= 2.2 else (1,)
+    labelled, between = [], []
+    for decade in range(math.floor(low), math.ceil(high) + 1):
+        for digit in range(1, 10):
+            value = decade + math.log10(digit)
+            if low <= value <= high:
+                (labelled if digit in digits else between).append(value)
+    return labelled, between
+
+
+def decade_text(value: float) -> str:
+    """The number of a tick at log10 `value`."""
+    number = 10.0**value
+    return f"{number:.4g}" if 1e-4 <= number < 1e5 else f"{number:.0e}"
 
 
 def recolour_axes(plot: pg.PlotItem, colours: theme.Theme) -> None:

@@ -16,6 +16,9 @@ from taurus_gui.widgets.plots import Plot, recolour_axes
 KEPT = 36_000
 """Readings that are kept: an hour at ten a second."""
 
+LEAST_SPAN = 60.0
+"""Seconds that are shown at least."""
+
 
 class TrendPlot(Plot):
     """A number against the time of day, since the window has been open."""
@@ -31,6 +34,7 @@ class TrendPlot(Plot):
         self.axes.hideButtons()
         self.axes.showGrid(x=True, y=True, alpha=0.15)
         self.axes.setLabel("left", f"{label} ({item.unit})" if item.unit else label)
+        self.axes.setLimits(minXRange=LEAST_SPAN)
         self.curve = self.axes.plot(stepMode="right")
 
     def show_reading(self, name: str, reading: Reading) -> None:

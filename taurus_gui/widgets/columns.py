@@ -1,0 +1,87 @@
+"""Cards side by side, in as many columns as the width has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from taurus.external.qt import QtCore, QtGui, QtWidgets
+
+COLUMN_WIDTH = 380
+"""The least width of a column, in pixels; a card that needs more widens it."""
+
+
+def distribute(heights: Sequence[int], columns: int) -> list[list[int]]:
+    """Indices of the cards by column: in order, and so that the highest column is as low as possible.
+
+    Cards are read down one column and then down the next, so their order is kept.
+    """
+    best: list[list[int]] = [list(range(len(heights)))]
+    if columns <= 1 or len(heights) <= 1:
+        return best
+    ends = range(1, len(heights) + 1)
+    for limit in sorted({sum(heights[start:end]) for end in ends for start in range(end)}):
+        filled: list[list[int]] = [[]]
+        used = 0
+        for index, height in enumerate(heights):
+            if filled[-1] and used + height > limit:
+                filled.append([])
+                used = 0
+            filled[-1].append(index)
+            used += height
+        if len(filled) <= columns and max(heights) <= limit:
+            return filled
+    return best
+
+
+class CardColumns(QtWidgets.QWidget):
+    """A place for cards that arranges them anew when its width changes."""
+
+    def __init__(self, spacing: int) -> None:
+        super().__init__()
+        self._cards: list[QtWidgets.QWidget] = []
+        self._arranged: list[list[int]] = []
+        self._row = QtWidgets.QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(spacing)
+
+    def set_cards(self, cards: Sequence[QtWidgets.QWidget]) -> None:
+        """Show these in place of those before, which are deleted."""
+        for card in self._cards:
+            card.hide()
+            card.deleteLater()
+        self._cards = list(cards)
+        self._arranged = []
+        self._arrange()
+
+    def card_width(self) -> int:
+        """The width that the widest card needs."""
+        return max((card.minimumSizeHint().width() for card in self._cards), default=0)
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        """Arrange for the new width."""
+        super().resizeEvent(event)
+        self._arrange()
+
+    def minimumSizeHint(self) -> QtCore.QSize:
+        """One column wide, so that a narrow place makes fewer columns and no scroll bar."""
+        return QtCore.QSize(self.card_width(), super().minimumSizeHint().height())
+
+    def _arrange(self) -> None:
+        width = max(COLUMN_WIDTH, self.card_width()) + self._row.spacing()
+        columns = max(1, (self.width() + self._row.spacing()) // width)
+        arranged = distribute([card.sizeHint().height() for card in self._cards], columns)
+        if arranged == self._arranged:
+            return
+        self._arranged = arranged
+        while self._row.count():
+            column = self._row.takeAt(0).layout()
+            while column.count():
+                column.takeAt(0)
+            column.deleteLater()
+        for indices in arranged:
+            column = QtWidgets.QVBoxLayout()
+            column.setSpacing(self._row.spacing())
+            for index in indices:
+                column.addWidget(self._cards[index])
+            column.addStretch(1)
+            self._row.addLayout(column, 1)
