@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -32,7 +33,12 @@ class Place:
     def named(self, name: str) -> Place:
         """The place with `name` in place of the `*`."""
         paths = tuple(path.replace("*", name) for path in self.paths)
-        return Place(self.key.replace("*", name), paths, self.unit, self.text, self.poisson, self.points)
+        return replace(self, key=self.key.replace("*", name), paths=paths)
+
+    def beside(self, head: str, which: str) -> Place:
+        """The same in a group beside this one: of another detector, for instance."""
+        paths = tuple(f"{group}_{which}/{item}" for group, _, item in (p.rpartition("/") for p in self.paths))
+        return replace(self, key=self.key.replace(head, f"{head}:{which}", 1), paths=paths)
 
 
 @dataclass(frozen=True)
@@ -46,10 +52,16 @@ class Layout:
     constants: Mapping[str, str]
 
     def place(self, key: str) -> Place:
-        """The place of a key; GumtreeError if the table has none."""
+        """The place of a key; GumtreeError if the table has none.
+
+        `detector:NAME/counts` stands beside `detector/counts`, in a group of its own.
+        """
         if key in self.places:
             return self.places[key]
         head, _, name = key.partition("/")
+        head, colon, which = head.partition(":")
+        if colon:
+            return self.place(f"{head}/{name}").beside(head, which)
         pattern = self.places.get(f"{head}/*")
         if pattern is None or not name or "/" in name:
             raise GumtreeError(
@@ -60,8 +72,9 @@ class Layout:
 
     def nx_class(self, group: str) -> str:
         """The NeXus class of a group, given by its path below the entry."""
-        parent = PurePosixPath(group).parent
-        return self.classes.get(group) or self.classes.get(str(parent / "*"), "NXcollection")
+        if group in self.classes:
+            return self.classes[group]
+        return next((self.classes[each] for each in self.classes if fnmatchcase(group, each)), "NXcollection")
 
     def parents(self, path: str) -> Iterator[str]:
         """The groups above a path, outermost first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -67,7 +66,7 @@ def recover(path: Path) -> Recovered:
             sync(draft)
             with h5py.File(draft, "r") as copy:
                 _compare(original, copy, recovered)
-        os.replace(draft, path)
+        draft.replace(path)
     except (OSError, RuntimeError, KeyError) as error:
         raise GumtreeError(
             "RECOVERY_FAILED",
@@ -95,9 +94,9 @@ def _copy(original: h5py.File, copy: h5py.File, path: Path) -> Recovered:
     texts = {
         "run/end_time": last.isoformat(timespec="milliseconds"),
         "run/status": INTERRUPTED,
-        "run/note": f"Interrupted at point {recovered.recorded} of {recovered.points}: the process that wrote this "
-        "file ended without closing it. All points that it had written are here; the end time is that of the "
-        "last one.",
+        "run/note": f"Interrupted at point {recovered.recorded} of {recovered.points}: the process that "
+        "wrote this file ended without closing it. All points that it had written are here; the end time "
+        "is that of the last one.",
     }
     for key, text in texts.items():
         entry[layout.place(key).paths[0]][()] = text

@@ -2,8 +2,8 @@
 
 The file is in HDF5's single-writer-multiple-readers mode from its first moment. In that mode nothing can be
 created, so all that will ever be in the file is made before; only values and lengths change afterwards. After
-each point the data are flushed, then the number of points is raised and flushed: whoever reads, also after the
-writer was killed, takes that many points and has them whole.
+each point the data are flushed, then the number of points is raised and flushed: whoever reads, also after
+the writer was killed, takes that many points and has them whole.
 """
 
 from __future__ import annotations
@@ -15,19 +15,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
+from gumtree_core.data import Dataset
 from gumtree_core.data.units import conversion
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files.nexus_layout import gumtree_layout
-
-if TYPE_CHECKING:
-    from gumtree_core.data import Dataset
 
 CREATOR = "gumtree-tango"
 INTEGRAL = "control/integral"
@@ -217,7 +215,8 @@ class NexusWriter:
         if isinstance(value, str):
             entry[path] = value
             return
-        unit = place.unit if place.unit is not None else (unit or getattr(value, "unit", ""))
+        own = unit or (value.unit if isinstance(value, Dataset) else "")
+        unit = own if place.unit is None else place.unit
         entry[path] = _number(key, value, unit)
         entry[path].attrs["units"] = unit
 
@@ -225,7 +224,7 @@ class NexusWriter:
         place = self._layout.place(column.key)
         path = place.paths[0]
         rows = 1 if column.shape else _ROWS
-        compression = hdf5plugin.Bitshuffle(cname="lz4") if column.shape else {}
+        compression: Mapping[str, Any] = hdf5plugin.Bitshuffle(cname="lz4") if column.shape else {}
         made = self._group_of(path).create_dataset(
             path,
             shape=(0, *column.shape),
