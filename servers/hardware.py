@@ -8,10 +8,10 @@ import time
 from typing import Any, Protocol
 
 import tango
-from gumtree_core.devices.controllers import connect
 from tango import AttrQuality, DevState
 from tango.server import device_property
 
+from gumtree_core.devices.controllers import connect
 from gumtree_core.devices.protocols import Controller
 from gumtree_core.devices.state import State
 from gumtree_core.errors import GumtreeError
@@ -62,6 +62,7 @@ class HardwareDevice(GumtreeDevice):
         super().init_device()
         self._wake = threading.Event()
         self._described: Any = None
+        self._connection: tuple[str, Controller] | None = getattr(self, "_connection", None)
 
     def delete_device(self) -> None:
         """End the thread; the hardware goes on with what it does."""
@@ -76,7 +77,9 @@ class HardwareDevice(GumtreeDevice):
                 f"{self.get_name()} has no property Controller. Set it to an address such as "
                 "tcp://127.0.0.1:5000, then call Init.",
             )
-        return connect(self.Controller)
+        if self._connection is None or self._connection[0] != self.Controller:
+            self._connection = (self.Controller, connect(self.Controller))
+        return self._connection[1]
 
     def follow(self) -> None:
         """Start to poll the core object and to publish what it reads."""

@@ -54,7 +54,7 @@ class CountWatch:
             return State.FAULT, f"The counting hardware reports a fault: {status.fault}"
         count, before = self._count, self._newest
         self._newest = status
-        if count is not None and status.number != count.number:
+        if count is not None and (status.number != count.number or _went_back(before, status)):
             self._count = None
             self._at_rest = (State.ALARM, _lost(before))
         elif count is not None and not status.counting:
@@ -79,6 +79,11 @@ def _verdict(count: _Count, status: CountStatus) -> tuple[State, str]:
     return State.ALARM, f"The count ended early, {counted}. Check the hardware, then start again."
 
 
+def _went_back(before: CountStatus | None, status: CountStatus) -> bool:
+    """Has the same count lost what it had? Then the hardware was restarted, and knows only its number."""
+    return before is not None and before.number == status.number and status.time < before.time
+
+
 def _lost(before: CountStatus | None) -> str:
     seen = f" when {before.counts} counts in {before.time:.7g} s had been seen" if before else ""
     return f"The hardware was restarted or used by others{seen}: this count is lost. Start it again."
@@ -91,6 +96,8 @@ class CountReading(Protocol):
     def state(self) -> State: ...  # noqa: D102
     @property
     def message(self) -> str: ...  # noqa: D102
+    @property
+    def counts(self) -> int | None: ...  # noqa: D102
 
 
 class CountingHardware(Protocol):
@@ -160,10 +167,13 @@ class CountingDevice(Generic[Hardware, Description, Reading]):
 
     def _end(self, ending: Literal["stopped", "aborted"]) -> None:
         with self._lock:
-            hardware = self._connected()
+            if self._hardware is None or self._reading.counts is None:
+                raise GumtreeError(
+                    "HARDWARE_NOT_READY", f"{self.name} cannot be stopped now. {self._reading.message}"
+                )
             self._commands += 1
             self._watch.end(ending)
-            hardware.stop()
+            self._hardware.stop()
 
     def _connected(self) -> Hardware:
         with self._lock:

@@ -109,12 +109,14 @@ def test_ended_before_its_preset_by_somebody_else_it_is_in_alarm_and_says_how_fa
     assert reading.message.startswith("The count ended early, after 4 s with 200 counts.")
 
 
-def test_a_restart_of_the_electronics_says_which_counts_are_lost(counter, electronics):
+@pytest.mark.parametrize("number_kept", [0, 1])
+def test_a_restart_of_the_electronics_says_which_counts_are_lost(counter, electronics, number_kept):
     counter.preset = 10
     counter.start()
     electronics.count(4, 200)
     counter.poll()
     electronics.restart()
+    electronics.number = number_kept
     reading = counter.poll()
     assert (reading.state, reading.counts) == (State.ALARM, 0)
     assert "200 counts in 4 s" in reading.message

@@ -316,6 +316,28 @@ def test_the_final_approach_does_not_start_by_itself_when_contact_comes_back(mot
     assert axis.targets == [-5.5]
 
 
+@pytest.mark.parametrize("command", ["stop", "abort"])
+def test_a_stop_without_contact_is_refused_at_once_and_made_up_for_when_contact_is_back(
+    motor, axis, plug, command
+):
+    motor.move(5)
+    plug.connected = False
+    motor.poll()
+    with refused("HARDWARE_NOT_READY") as caught:
+        getattr(motor, command)()
+    assert "emergency stop" in caught.value.message
+    assert axis.moving
+    plug.connected = True
+    motor.poll()
+    assert not axis.moving
+    motor.poll()
+    motor.reset()
+    motor.poll()
+    motor.move(1)
+    motor.poll()
+    assert axis.moving
+
+
 def test_a_fault_of_the_axis_is_a_fault_until_it_is_gone(motor, axis):
     axis.fault = "following error"
     assert motor.poll().state is State.FAULT
