@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import GumtreeError
 from . import units
 from .axis import Axis
+from .checks import is_dataset
 from .selection import Array, Shape, rearrange
 from .ufuncs import ANGLE_CONVERSIONS, BINARY, COMPARISONS, LOGIC, QUESTIONS, UNARY, Binary
 from .uncertainty import Uncertainty, combine
@@ -47,12 +48,14 @@ def apply(function: np.ufunc, method: str, inputs: tuple[Any, ...], options: dic
     if method != "__call__":
         raise GumtreeError(
             "UNSUPPORTED_FUNCTION",
-            f"numpy.{function.__name__}.{method} does not propagate errors; use sum, mean, min or max of the Dataset.",
+            f"numpy.{function.__name__}.{method} does not propagate errors; use sum, mean, min or max of"
+            " the Dataset.",
         )
     if any(option is not None for option in options.values()):
         raise GumtreeError(
             "UNSUPPORTED_FUNCTION",
-            f"numpy.{function.__name__} of a Dataset takes no {', '.join(options)}; assign the result instead.",
+            f"numpy.{function.__name__} of a Dataset takes no {', '.join(options)}; assign the result"
+            " instead.",
         )
     if len(inputs) == 1:
         if function in ANGLE_CONVERSIONS:
@@ -63,7 +66,8 @@ def apply(function: np.ufunc, method: str, inputs: tuple[Any, ...], options: dic
         return _binary(function, *inputs)
     raise GumtreeError(
         "UNSUPPORTED_FUNCTION",
-        f"numpy.{function.__name__} of a Dataset would lose its errors; apply it to .values if that is what you want.",
+        f"numpy.{function.__name__} of a Dataset would lose its errors; apply it to .values if that is what"
+        " you want.",
     )
 
 
@@ -94,9 +98,7 @@ def _like(
     undefined: Any = None,
 ) -> Dataset:
     masks = ds.raw_masks if undefined is None else _with_undefined(ds.raw_masks, undefined)
-    return ds.build(
-        values, ds.dims, unit, uncertainty, dict(ds.axes), masks, dict(ds.metadata), ds.title, history
-    )
+    return ds.derive(values=values, unit=unit, uncertainty=uncertainty, masks=masks, history=history)
 
 
 def _with_undefined(masks: dict[str, NDArray[np.bool_]], undefined: NDArray[np.bool_]) -> dict[str, Any]:
@@ -174,11 +176,18 @@ def _binary(function: np.ufunc, left: Any, right: Any) -> Dataset:
     masks = _merged_masks(left, right, dims)
     axes = _merged_axes(left, right, symbol)
     history = _merged_history(left, right)
-    title = lead.title
     if function in LOGIC or function in COMPARISONS:
         values, _, _ = _in_one_unit(a, b, symbol) if function in COMPARISONS else (b.values, 1.0, "")
         result = np.asarray(function(a.values, values))
-        return lead.build(result, dims, "", Uncertainty(), axes, masks, dict(lead.metadata), title, history)
+        return lead.derive(
+            values=result,
+            dims=dims,
+            unit="",
+            uncertainty=Uncertainty(),
+            axes=axes,
+            masks=masks,
+            history=history,
+        )
     history = (*history, f"{a.name} {symbol} {b.name}")
     with np.errstate(all="ignore"):
         x, y, unit, factor = _arguments(function, a, b, symbol)
@@ -195,7 +204,15 @@ def _binary(function: np.ufunc, left: Any, right: Any) -> Dataset:
             uncertainty = combine(parts, shape, f"{a.name} {symbol} {b.name}")
     if undefined is not None:
         masks = _with_undefined(masks, undefined)
-    return lead.build(result, dims, unit, uncertainty, axes, masks, dict(lead.metadata), title, history)
+    return lead.derive(
+        values=result,
+        dims=dims,
+        unit=unit,
+        uncertainty=uncertainty,
+        axes=axes,
+        masks=masks,
+        history=history,
+    )
 
 
 def _arguments(function: np.ufunc, a: _Operand, b: _Operand, symbol: str) -> tuple[Array, Array, str, float]:
@@ -216,7 +233,8 @@ def _arguments(function: np.ufunc, a: _Operand, b: _Operand, symbol: str) -> tup
     if y.size != 1 or b.uncertainty:
         raise GumtreeError(
             "UNIT_MISMATCH",
-            f"{a.name} in '{a.unit}' cannot be raised to {b.name}, which is no single exact number; divide by the"
+            f"{a.name} in '{a.unit}' cannot be raised to {b.name}, which is no single exact number; divide"
+            " by the"
             " unit first.",
         )
     return x, y, units.power(a.unit, float(y.reshape(-1)[0])), factor
@@ -232,30 +250,17 @@ def _in_one_unit(a: _Operand, b: _Operand, symbol: str) -> tuple[Array, float, s
         f"{a.name} in '{a.unit or '1'}' {symbol} {b.name} in '{b.unit or '1'}': the units do not agree"
         + ("; give the number a unit with scalar(value, unit=...)." if a.bare or b.bare else "."),
     )
-    unit = b.unit if a.bare else a.unit
-    if offset:
+    if offset or (factor != 1.0 and not (a.unit and b.unit)):
+        # The zeros of degC and K differ; 1 + 1 deg would be 1 rad + 1 deg.
         raise GumtreeError(
             "UNIT_MISMATCH",
-            f"{a.name} in '{a.unit}' {symbol} {b.name} in '{b.unit}': convert one with .to(), their zeros differ.",
+            f"{a.name} in '{a.unit or '1'}' {symbol} {b.name} in '{b.unit or '1'}': give both in one unit.",
         )
-    if a.bare:
-        # A bare number takes the unit of the other; only units of plain size 1, such as counts, come here.
-        if factor != 1.0:
-            raise GumtreeError(
-                "UNIT_MISMATCH",
-                f"{a.name} without unit {symbol} {b.name} in '{b.unit}'; give the number a unit with scalar().",
-            )
-        return b.values, 1.0, unit
-    return (b.values if factor == 1.0 else b.values * factor), factor, unit
-
-
-def is_dataset(operand: Any) -> bool:
-    """Whether an operand is a Dataset rather than a number or an array."""
-    return hasattr(operand, "uncertainty")
+    return b.values if factor == 1.0 else b.values * factor, factor, a.unit or b.unit
 
 
 def _common_dimensions(left: Any, right: Any, symbol: str) -> tuple[Dataset, tuple[str, ...], Shape]:
-    """Give the operand that leads (the one with more dimensions, else the left), and the result's dimensions."""
+    """Give the operand that leads (that of more dimensions, else the left), and the result's dimensions."""
     if not is_dataset(left) or not is_dataset(right):
         lead = left if is_dataset(left) else right
         return lead, lead.dims, lead.shape
@@ -267,7 +272,8 @@ def _common_dimensions(left: Any, right: Any, symbol: str) -> tuple[Dataset, tup
         if lead.sizes.get(name, sizes[name]) != sizes[name]:
             raise GumtreeError(
                 "DIMENSION_MISMATCH",
-                f"{left.name} {symbol} {right.name}: the dimension '{name}' has the lengths {left.sizes[name]} and"
+                f"{left.name} {symbol} {right.name}: the dimension '{name}' has the lengths"
+                f" {left.sizes[name]} and"
                 f" {right.sizes[name]}.",
             )
     return lead, tuple(sizes), tuple(sizes.values())
@@ -296,7 +302,8 @@ def _operand(operand: Any, dims: tuple[str, ...], shape: Shape, symbol: str) -> 
     ):
         raise GumtreeError(
             "DIMENSION_MISMATCH",
-            f"{symbol} of a Dataset with {dict(zip(dims, shape, strict=True))} and {name}: the shapes do not agree.",
+            f"{symbol} of a Dataset with {dict(zip(dims, shape, strict=True))} and {name}: the shapes do"
+            " not agree.",
         )
     if array.ndim < len(shape):
         array = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
@@ -331,7 +338,8 @@ def _merged_axes(left: Any, right: Any, symbol: str) -> dict[str, Axis]:
         raise GumtreeError(
             "AXIS_MISMATCH",
             f"{left.name} {symbol} {right.name}: the axis '{name}' is {known.describe()} in one and"
-            f" {axis.describe()} in the other; rebin one, or replace the axes of one where they mean the same.",
+            f" {axis.describe()} in the other; rebin one, or replace the axes of one where they mean the"
+            " same.",
         )
     return axes
 

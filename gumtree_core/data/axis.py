@@ -21,8 +21,8 @@ class Axis:
     Parameters
     ----------
     values
-        Numbers or times; its dimensions are `dims`. One longer than the data along one of them, it holds the edges
-        of bins.
+        Numbers or times; its dimensions are `dims`. One longer than the data along one of them, it holds the
+        edges of bins.
     unit
         Of the values.
     dims
@@ -113,10 +113,12 @@ class Axis:
         return np.asarray(abs(high - low))
 
     def _sides(self) -> tuple[Array, Array]:
-        assert self.dims is not None and self.edges is not None
-        values = np.moveaxis(self.values, self.dims.index(self.edges), -1)
-        back = self.dims.index(self.edges)
-        return np.moveaxis(values[..., :-1], -1, back), np.moveaxis(values[..., 1:], -1, back)
+        return self._halves(self.values)
+
+    def _halves(self, array: Array) -> tuple[Array, Array]:
+        """Give what belongs to the lower and to the upper edge of each bin."""
+        lead = (slice(None),) * (self.dims or ()).index(self.edges or "")
+        return array[(*lead, slice(None, -1))], array[(*lead, slice(1, None))]
 
     def to(self, unit: str) -> Axis:
         """Convert to another unit.
@@ -137,11 +139,11 @@ class Axis:
         return self._changed(values=self.values * factor + offset, errors=spread, unit=target)
 
     def taken(self, key: Mapping[str, Selector]) -> Axis:
-        """Take what belongs to a selection of the data; contiguous bins keep their edges, others their middle."""
+        """Follow a selection of the data; contiguous bins keep their edges, others their middle."""
         dims = self.dims or ()
         edges = self.edges
         if edges is not None and not _contiguous(key.get(edges, slice(None))):
-            middle = None if self.errors is None else self._sides_of(self.errors)
+            middle = None if self.errors is None else np.hypot(*self._halves(self.errors)) / 2
             return self._changed(values=self.centers, errors=middle, edges=None).taken(key)
         values, spread = self.values, self.errors
         for position, name in reversed(list(enumerate(dims))):
@@ -155,13 +157,6 @@ class Axis:
             spread = None if spread is None else spread[index]
         left = tuple(name for name in dims if not isinstance(key.get(name), int))
         return self._changed(values=values, errors=spread, dims=left)
-
-    def _sides_of(self, spread: Array) -> Array:
-        assert self.dims is not None and self.edges is not None
-        axis = self.dims.index(self.edges)
-        count = spread.shape[axis] - 1
-        low, high = np.take(spread, range(count), axis), np.take(spread, range(1, count + 1), axis)
-        return np.asarray(np.hypot(low, high) / 2)
 
     def same(self, other: Axis) -> bool:
         """Whether both hold the same coordinates, to a rounding error, in units that agree."""
@@ -241,6 +236,7 @@ def place(axis: Any, name: str, dims: tuple[str, ...], shape: tuple[int, ...]) -
     """
     if not isinstance(axis, Axis):
         axis = axis.as_axis() if hasattr(axis, "as_axis") else Axis(axis)
+    assert isinstance(axis, Axis)
     sizes = dict(zip(dims, shape, strict=True))
     found = axis.dims
     if found is None:

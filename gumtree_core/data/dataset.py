@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from ..errors import GumtreeError
-from . import arithmetic, display, indexing, reductions, statistics, units
+from . import arithmetic, checks, display, indexing, reductions, statistics, units
 from .axis import Axis, place, read_only
 from .poisson import zero_counts
 from .selection import Array, Shape, rearrange
@@ -21,39 +21,56 @@ from .uncertainty import Floats, Uncertainty
 HISTORY_LIMIT = 100
 """A Dataset remembers that many operations, so that a loop does not fill the memory."""
 
-_DEFAULT_DIMS: tuple[tuple[str, ...], ...] = ((), ("x",), ("y", "x"), ("z", "y", "x"))
+
+class Parts(TypedDict, total=False):
+    """What `Dataset.derive` may change."""
+
+    values: Array
+    dims: tuple[str, ...]
+    unit: str
+    uncertainty: Uncertainty
+    axes: dict[str, Axis]
+    masks: dict[str, NDArray[np.bool_]]
+    metadata: dict[str, Any]
+    title: str
+    history: tuple[str, ...]
 
 
 class Dataset(NDArrayOperatorsMixin):
     """Values with all that belongs to them.
 
-    A Dataset is never changed: each operation gives a new one, and slices, axes and masks share memory where NumPy
-    can. The arrays that it is made of are not copied; do not write to them afterwards.
+    A Dataset is never changed: each operation gives a new one, and slices, axes and masks share memory where
+    NumPy can. The arrays that it is made of are not copied; do not write to them afterwards.
 
     Parameters
     ----------
     values
         Numbers of any shape; a scalar is a Dataset too.
     variances
-        Squared standard deviations in the shape of `values`, each independent of the others; ``"poisson"`` for
-        counts (variance = counts, and 0 for 0 counts; `poisson` offers another rule); None for exact numbers.
+        Squared standard deviations in the shape of `values`, each independent of the others; ``"poisson"``
+        for counts (variance = counts, and 0 for 0 counts; `poisson` offers another rule); None for exact
+        numbers.
     dims
-        A name for each dimension. Left out: those of `axes` where they fit in order, else ``("y", "x")`` and so on.
+        A name for each dimension. Left out: those of `axes` where they fit in order, else ``("y", "x")`` and
+        so on.
     axes
-        Coordinates by name: an `Axis`, a Dataset or an array; points, or bin edges where one longer than the data.
+        Coordinates by name: an `Axis`, a Dataset or an array; points, or bin edges where one longer than the
+        data.
     unit
         Such as ``"counts"``, ``"1/angstrom"``; empty for pure numbers.
     masks
-        Boolean arrays by name, in the shape of `values`, or Datasets with some of its dimensions; True is masked.
+        Boolean arrays by name, in the shape of `values`, or Datasets with some of its dimensions; True is
+        masked.
     metadata
-        What else is known, by name. A Dataset in it that runs along a dimension of the data is sliced with it.
+        What else is known, by name. A Dataset in it that runs along a dimension of the data is sliced with
+        it.
     title
         Names the Dataset in plots and in errors.
     history
         What has been done to the data.
     source
-        Identity of the errors. Data that comes from one file twice is one source if both readings give the same text,
-        such as the file's SHA-256 and the key.
+        Identity of the errors. Data that comes from one file twice is one source if both readings give the
+        same text, such as the file's SHA-256 and the key.
 
     Raises
     ------
@@ -61,8 +78,6 @@ class Dataset(NDArrayOperatorsMixin):
         BAD_VALUES, BAD_VARIANCES, BAD_DIMENSIONS, BAD_AXIS, BAD_MASK, UNKNOWN_UNIT.
     """
 
-    # Makes NumPy's own arrays leave `array + dataset` to us.
-    __array_priority__ = 1000
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(
@@ -79,8 +94,8 @@ class Dataset(NDArrayOperatorsMixin):
         history: Sequence[str] = (),
         source: str = "",
     ) -> None:
-        array = _checked_values(values, title)
-        names = _checked_dims(dims, axes or {}, array)
+        array = checks.values(values, title)
+        names = checks.dimensions(dims, axes or {}, array)
         self._values = array
         self._dims = names
         self._unit = units.canonical(unit)
@@ -89,7 +104,7 @@ class Dataset(NDArrayOperatorsMixin):
         self._metadata: dict[str, Any] = dict(metadata or {})
         self._axes = {name: place(axis, name, names, array.shape) for name, axis in (axes or {}).items()}
         self._masks = {
-            name: _checked_mask(mask, name, names, array.shape) for name, mask in (masks or {}).items()
+            name: checks.mask(mask, name, names, array.shape) for name, mask in (masks or {}).items()
         }
         self._variances: Floats | None = None
         self._uncertainty = Uncertainty()
@@ -102,32 +117,23 @@ class Dataset(NDArrayOperatorsMixin):
                 spread = zero_counts(array, 0.0, self.mask, title)
                 self._history += ("poisson: variance = counts, 0 for 0 counts",)
             else:
-                spread = _checked_variances(variances, array, self.mask, title)
+                spread = checks.variances(variances, array, self.mask, title)
             self._uncertainty = Uncertainty.of(spread, source)
 
-    @classmethod
-    def build(
-        cls,
-        values: Array,
-        dims: tuple[str, ...],
-        unit: str,
-        uncertainty: Uncertainty,
-        axes: dict[str, Axis],
-        masks: dict[str, NDArray[np.bool_]],
-        metadata: dict[str, Any],
-        title: str,
-        history: tuple[str, ...],
-    ) -> Dataset:
-        """Put a Dataset together from checked parts, as operations do; masks broadcast to the values."""
-        made = cls.__new__(cls)
-        made._values = read_only(values)
-        made._dims, made._unit, made._uncertainty, made._variances = dims, unit, uncertainty, None
-        made._axes, made._masks, made._metadata = axes, masks, metadata
-        made._title = title
-        made._history = history if len(history) <= HISTORY_LIMIT else ("...", *history[1 - HISTORY_LIMIT :])
-        return made
+    def derive(self, **parts: Unpack[Parts]) -> Dataset:
+        """Put a Dataset together from checked parts, as operations do; what is left out is this one's.
 
-    # What it holds ------------------------------------------------------------------------------------------------
+        Masks may have length 1 in place of dimensions that they do not depend on.
+        """
+        made = Dataset.__new__(Dataset)
+        state = self.__dict__
+        made._values = read_only(parts["values"]) if "values" in parts else self._values
+        for name in ("dims", "unit", "uncertainty", "axes", "masks", "metadata", "title", "history"):
+            setattr(made, f"_{name}", parts.get(name, state[f"_{name}"]))
+        if len(made._history) > HISTORY_LIMIT:
+            made._history = ("...", *made._history[1 - HISTORY_LIMIT :])
+        made._variances = None
+        return made
 
     @property
     def values(self) -> Array:
@@ -205,12 +211,11 @@ class Dataset(NDArrayOperatorsMixin):
 
     @property
     def mask(self) -> NDArray[np.bool_] | None:
-        """All masks together, with length 1 where none depends on a dimension; None without masks."""
-        return (
-            np.asarray(np.logical_or.reduce(np.broadcast_arrays(*self._masks.values())))
-            if self._masks
-            else None
-        )
+        """All masks together, in the shape of the values; None without masks."""
+        if not self._masks:
+            return None
+        together = np.logical_or.reduce(np.broadcast_arrays(*self._masks.values()))
+        return read_only(np.broadcast_to(together, self.shape))
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -236,8 +241,6 @@ class Dataset(NDArrayOperatorsMixin):
             return f"{self._values.item():.6g}"
         return f"Dataset({', '.join(f'{d}: {n}' for d, n in self.sizes.items())})"
 
-    # The same data with another description -----------------------------------------------------------------------
-
     def replace(
         self,
         *,
@@ -255,21 +258,20 @@ class Dataset(NDArrayOperatorsMixin):
         GumtreeError
             As the constructor does.
         """
-        return Dataset.build(
-            self._values,
-            self._dims,
-            self._unit if unit is None else units.canonical(unit),
-            self._uncertainty,
-            self._axes
-            if axes is None
-            else {name: place(axis, name, self._dims, self.shape) for name, axis in axes.items()},
-            self._masks
-            if masks is None
-            else {name: _checked_mask(mask, name, self._dims, self.shape) for name, mask in masks.items()},
-            self._metadata if metadata is None else dict(metadata),
-            self._title if title is None else title,
-            self._history if history is None else tuple(history),
-        )
+        parts: Parts = {}
+        if unit is not None:
+            parts["unit"] = units.canonical(unit)
+        if axes is not None:
+            parts["axes"] = {name: place(axis, name, self._dims, self.shape) for name, axis in axes.items()}
+        if masks is not None:
+            parts["masks"] = {n: checks.mask(m, n, self._dims, self.shape) for n, m in masks.items()}
+        if metadata is not None:
+            parts["metadata"] = dict(metadata)
+        if title is not None:
+            parts["title"] = title
+        if history is not None:
+            parts["history"] = tuple(history)
+        return self.derive(**parts)
 
     def with_axes(self, **axes: Any) -> Dataset:
         """Add or exchange axes."""
@@ -293,17 +295,7 @@ class Dataset(NDArrayOperatorsMixin):
 
     def without_errors(self) -> Dataset:
         """Take the values as exact."""
-        return Dataset.build(
-            self._values,
-            self._dims,
-            self._unit,
-            Uncertainty(),
-            self._axes,
-            self._masks,
-            self._metadata,
-            self._title,
-            (*self._history, "errors left out"),
-        )
+        return self.derive(uncertainty=Uncertainty(), history=(*self._history, "errors left out"))
 
     def to(self, unit: str) -> Dataset:
         """Convert to another unit.
@@ -326,19 +318,9 @@ class Dataset(NDArrayOperatorsMixin):
         for old in names:
             indexing.position(self, old)
         dims = tuple(names.get(name, name) for name in self._dims)
-        _check_unique(dims)
+        checks.unique(dims)
         axes = {names.get(name, name): axis.renamed(names) for name, axis in self._axes.items()}
-        return Dataset.build(
-            self._values,
-            dims,
-            self._unit,
-            self._uncertainty,
-            axes,
-            self._masks,
-            self._metadata,
-            self._title,
-            self._history,
-        )
+        return self.derive(dims=dims, axes=axes)
 
     def transpose(self, *dims: str) -> Dataset:
         """Order the dimensions anew, all or reversed; a view.
@@ -352,19 +334,12 @@ class Dataset(NDArrayOperatorsMixin):
         if sorted(order) != sorted(self._dims):
             raise GumtreeError("BAD_DIMENSIONS", f"{self.name} has the dimensions {self._dims}, not {order}.")
         places = [self._dims.index(name) for name in order]
-        return Dataset.build(
-            rearrange(self._values, places),
-            tuple(order),
-            self._unit,
-            self._uncertainty.rearranged(places),
-            self._axes,
-            {name: rearrange(mask, places) for name, mask in self._masks.items()},
-            self._metadata,
-            self._title,
-            self._history,
+        return self.derive(
+            values=rearrange(self._values, places),
+            dims=tuple(order),
+            uncertainty=self._uncertainty.rearranged(places),
+            masks={name: rearrange(mask, places) for name, mask in self._masks.items()},
         )
-
-    # What NumPy and Python ask for --------------------------------------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self._values, dtype=dtype, copy=copy)
@@ -426,8 +401,6 @@ class Dataset(NDArrayOperatorsMixin):
         self.__dict__.update(state)
         self._values = read_only(self._values)
 
-    # Reductions ---------------------------------------------------------------------------------------------------
-
     def sum(self, dims: str | Sequence[str] | None = None) -> Dataset:
         """Sum over dimensions, all by default; see `reductions.total`."""
         return reductions.total(self, dims)
@@ -478,94 +451,3 @@ def scalar(value: float, error: float = 0.0, unit: str = "", *, title: str = "",
             "BAD_VARIANCES", f"The error of {value} is {error}; it must be a finite number of 0 or more."
         )
     return Dataset(value, error**2 if error else None, unit=unit, title=title, source=source)
-
-
-def _checked_values(values: npt.ArrayLike, title: str) -> Array:
-    name = f"'{title}'" if title else "a Dataset"
-    if isinstance(values, Dataset):
-        raise GumtreeError(
-            "BAD_VALUES", f"The values of {name} are a Dataset already; use replace() to describe it anew."
-        )
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise GumtreeError(
-            "BAD_VALUES", f"The values of {name} form no rectangular array of numbers."
-        ) from error
-    if array.dtype.kind not in "biuf":
-        raise GumtreeError("BAD_VALUES", f"The values of {name} are real numbers, not {array.dtype}.")
-    return read_only(array)
-
-
-def _check_unique(dims: tuple[str, ...]) -> None:
-    if len(set(dims)) < len(dims):
-        raise GumtreeError("BAD_DIMENSIONS", f"The dimensions {dims} repeat a name; each needs its own.")
-
-
-def _checked_dims(dims: Sequence[str] | str | None, axes: Mapping[str, Any], array: Array) -> tuple[str, ...]:
-    if dims is None:
-        lengths = [np.shape(getattr(axis, "values", axis)) for axis in axes.values()]
-        if array.ndim and len(axes) == array.ndim:
-            if all(len(n) == 1 and n[0] - m in (0, 1) for n, m in zip(lengths, array.shape, strict=True)):
-                return tuple(axes)
-        if array.ndim < len(_DEFAULT_DIMS):
-            return _DEFAULT_DIMS[array.ndim]
-        raise GumtreeError(
-            "BAD_DIMENSIONS", f"Values with {array.ndim} dimensions need dims=, a name for each."
-        )
-    names = (dims,) if isinstance(dims, str) else tuple(dims)
-    if len(names) != array.ndim or not all(isinstance(name, str) and name for name in names):
-        raise GumtreeError(
-            "BAD_DIMENSIONS",
-            f"Values of shape {array.shape} were given the dimensions {names}; name each of them.",
-        )
-    _check_unique(names)
-    return names
-
-
-def _checked_mask(mask: Any, name: str, dims: tuple[str, ...], shape: Shape) -> NDArray[np.bool_]:
-    values = mask.values if isinstance(mask, Dataset) else np.asarray(mask)
-    if values.dtype != np.bool_:
-        raise GumtreeError(
-            "BAD_MASK", f"The mask '{name}' holds {values.dtype}; give booleans, True for masked."
-        )
-    if isinstance(mask, Dataset) and mask.dims != dims:
-        sizes = dict(zip(dims, shape, strict=True))
-        if any(sizes.get(d) != n for d, n in mask.sizes.items()):
-            raise GumtreeError("BAD_MASK", f"The mask '{name}' {mask.sizes} does not fit the data {sizes}.")
-        order = sorted(mask.dims, key=dims.index)
-        places = [mask.dims.index(d) for d in order]
-        values = rearrange(rearrange(values, places), [order.index(d) if d in order else None for d in dims])
-        return values
-    if values.shape != shape:
-        raise GumtreeError(
-            "BAD_MASK", f"The mask '{name}' of shape {values.shape} does not fit data of shape {shape}."
-        )
-    return values
-
-
-def _checked_variances(variances: Any, values: Array, mask: NDArray[np.bool_] | None, title: str) -> Floats:
-    name = f"'{title}'" if title else "a Dataset"
-    try:
-        array = np.asarray(variances, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise GumtreeError("BAD_VARIANCES", f"The variances of {name} are no array of numbers.") from error
-    if array.shape != values.shape:
-        raise GumtreeError(
-            "BAD_VARIANCES",
-            f"The variances of {name} have shape {array.shape}, its values {values.shape};"
-            " multiply by a scalar with an error for an error that all share.",
-        )
-    bad = ~(np.isfinite(array) & (array >= 0))
-    if bad.any():
-        bad &= np.isfinite(values)
-        if mask is not None:
-            bad &= ~mask
-        if bad.any():
-            first = np.unravel_index(int(np.argmax(bad)), bad.shape)
-            raise GumtreeError(
-                "BAD_VARIANCES",
-                f"{int(bad.sum())} variances of {name} are negative, NaN or infinite, the first {array[first]} at"
-                f" {tuple(int(k) for k in first)}; mask these elements or correct them.",
-            )
-    return array

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def formatted(ds: Dataset, specification: str) -> str:
-    """Write a scalar as ``value +- error unit``, each number by the specification; anything else by its name."""
+    """Write a scalar as ``value +- error unit``, each number by the specification; else the name."""
     if ds.ndim:
         return ds.name if not specification else f"{ds.name}: [{ds.values.flat[0]:{specification}} ...]"
     specification = specification or ".6g"
@@ -71,7 +71,8 @@ def html(ds: Dataset) -> str:
     """Give the summary for a notebook."""
     cells = rows(ds) if ds.ndim else [("value", formatted(ds, ""))]
     table = "".join(
-        f"<tr><th style='text-align:left'>{escape(label)}</th><td style='text-align:left'>{escape(what)}</td></tr>"
+        f"<tr><th style='text-align:left'>{escape(label)}</th><td"
+        f" style='text-align:left'>{escape(what)}</td></tr>"
         for label, what in cells
     )
     past = "".join(f"<li>{escape(entry)}</li>" for entry in ds.history)

@@ -39,7 +39,7 @@ class DimensionSum:
         return np.broadcast_to(result, self.result_shape)
 
     def fold(self, term: Term, operation: str) -> Term:
-        """Sum the coefficients where the same source stands behind all summands; fold the source otherwise."""
+        """Sum the coefficients where one source stands behind all summands; fold the source otherwise."""
         kept = [axis for axis in range(len(self.shape)) if axis not in self.axes]
         selection, coefficient, shape, axes = term.selection, term.coefficient, self.shape, self.axes
         shared = tuple(axis for axis in axes if not selection.strides[axis])
@@ -79,7 +79,9 @@ class BinSum:
         size = prod(self.result_shape)
         slots = self.rows.reshape(-1) + 1
         weights = np.broadcast_to(array, self.shape).reshape(-1)
-        return np.bincount(slots, weights, size + 1)[1:].reshape(self.result_shape)
+        return np.asarray(
+            np.bincount(slots, weights, size + 1)[1:].reshape(self.result_shape), dtype=np.float64
+        )
 
     def fold(self, term: Term, operation: str) -> Term:
         """Sum the coefficients of a source shared by all elements; fold the source otherwise."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import GumtreeError
 from . import units
 from .axis import Axis
+from .checks import is_dataset
 from .selection import Array, Selector, take
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def get(ds: Dataset, key: Any) -> Dataset:
     ``ds["x", 3:10]``, ``ds["x", 4]``
         By index along a dimension: integers.
     ``ds["q", 0.01:0.1]``, ``ds["q", "0.1 1/nm":"1 1/nm"]``, ``ds["q", 0.05]``
-        By coordinate: anything that is no integer, in the axis' unit or one of its own. A range holds
-        ``start <= coordinate < stop``; a bin belongs to it where its middle does. A single coordinate gives the bin
+        By coordinate: anything that is no integer, in the axis' unit or one of its own. A range holds ``start
+        <= coordinate < stop``; a bin belongs to it where its middle does. A single coordinate gives the bin
         that holds it, or the point that lies there.
     ``ds[mask]``
         Where a boolean array or Dataset is true; of more than one dimension, the result has the dimension
@@ -37,7 +38,8 @@ def get(ds: Dataset, key: Any) -> Dataset:
     Raises
     ------
     GumtreeError
-        BAD_INDEX, INDEX_OUT_OF_RANGE, UNKNOWN_DIMENSION, UNKNOWN_AXIS, COORDINATE_OUT_OF_RANGE, UNIT_MISMATCH.
+        BAD_INDEX, INDEX_OUT_OF_RANGE, UNKNOWN_DIMENSION, UNKNOWN_AXIS, COORDINATE_OUT_OF_RANGE,
+        UNIT_MISMATCH.
     """
     if isinstance(key, tuple) and key and isinstance(key[0], str):
         if len(key) != 2:
@@ -52,6 +54,10 @@ def get(ds: Dataset, key: Any) -> Dataset:
     mask = getattr(key, "values", key)
     if isinstance(mask, np.ndarray | list) and np.asarray(mask).dtype == np.bool_ and np.ndim(mask) != 1:
         return _where(ds, key)
+    if is_dataset(key) and key.dtype == np.bool_ and key.ndim == 1:
+        (dim,) = key.dims
+        position(ds, dim)
+        return select(ds, {dim: _selector(ds, dim, key)})
     items = key if isinstance(key, tuple) else (key,)
     if sum(item is Ellipsis for item in items) > 1 or len([i for i in items if i is not Ellipsis]) > ds.ndim:
         raise GumtreeError(
@@ -82,16 +88,13 @@ def select(ds: Dataset, key: Mapping[str, Selector]) -> Dataset:
     """Take what checked selectors say along each dimension."""
     places: list[Selector] = [key.get(name, slice(0, length, 1)) for name, length in ds.sizes.items()]
     whole = {name: item for name, item in zip(ds.dims, places, strict=True) if name in key}
-    return ds.build(
-        _take_values(ds.values, places),
-        tuple(name for name in ds.dims if not isinstance(key.get(name), int)),
-        ds.unit,
-        ds.uncertainty.taken(places, ds.shape),
-        {name: _take_axis(axis, whole) for name, axis in ds.axes.items()},
-        {name: take(mask, places) for name, mask in ds.raw_masks.items()},
-        {name: _take_metadata(value, whole, ds.sizes) for name, value in ds.metadata.items()},
-        ds.title,
-        ds.history,
+    return ds.derive(
+        values=_take_values(ds.values, places),
+        dims=tuple(name for name in ds.dims if not isinstance(key.get(name), int)),
+        uncertainty=ds.uncertainty.taken(places, ds.shape),
+        axes={name: _take_axis(axis, whole) for name, axis in ds.axes.items()},
+        masks={name: take(mask, places) for name, mask in ds.raw_masks.items()},
+        metadata={name: _take_metadata(value, whole, ds.sizes) for name, value in ds.metadata.items()},
     )
 
 
@@ -111,7 +114,7 @@ def _take_axis(axis: Axis, key: Mapping[str, Selector]) -> Axis:
 
 
 def _take_metadata(value: Any, key: Mapping[str, Selector], sizes: Mapping[str, int]) -> Any:
-    if not hasattr(value, "uncertainty"):
+    if not is_dataset(value):
         return value
     own = {name: item for name, item in key.items() if value.sizes.get(name) == sizes[name]}
     return select(value, own) if own else value
@@ -182,24 +185,18 @@ def _where(ds: Dataset, mask: Any) -> Dataset:
         centers = np.transpose(axis.centers, [(axis.dims or ()).index(d) for d in order])
         spread = tuple(slice(None) if d in order else np.newaxis for d in ds.dims)
         axes[name] = Axis(picked(centers[spread]), axis.unit, (dim,), None, axis.title)
-    return ds.build(
-        picked(ds.values),
-        (dim,),
-        ds.unit,
-        ds.uncertainty.picked(positions, ds.shape),
-        axes,
-        {name: picked(m) for name, m in ds.raw_masks.items()},
-        dict(ds.metadata),
-        ds.title,
-        ds.history,
+    return ds.derive(
+        values=picked(ds.values),
+        dims=(dim,),
+        uncertainty=ds.uncertainty.picked(positions, ds.shape),
+        axes=axes,
+        masks={name: picked(m) for name, m in ds.raw_masks.items()},
     )
 
 
 def _named(ds: Dataset, name: str, item: Any) -> Dataset:
     parts = (item.start, item.stop) if isinstance(item, slice) else (item,)
-    by_coordinate = any(
-        isinstance(part, float | np.floating | str) or hasattr(part, "uncertainty") for part in parts
-    )
+    by_coordinate = any(isinstance(part, float | np.floating | str) or is_dataset(part) for part in parts)
     if by_coordinate and getattr(item, "dtype", None) != np.bool_:
         return _by_coordinate(ds, name, item)
     dim = name
@@ -239,7 +236,7 @@ def _by_coordinate(ds: Dataset, name: str, item: Any) -> Dataset:
 def _coordinate(value: Any, axis: Axis, name: str) -> float:
     if isinstance(value, str):
         number, unit = units.parse_quantity(value)
-    elif hasattr(value, "uncertainty"):
+    elif is_dataset(value):
         number, unit = float(value), value.unit
     else:
         return float(value)

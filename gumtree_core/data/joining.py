@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from .selection import Array, rearrange
 def concatenate(parts: Sequence[Dataset], dim: str) -> Dataset:
     """Put Datasets one after another along a dimension that they have.
 
-    Units are converted to the first's. Axes along `dim` are joined, bin edges where one part ends at the edge that
-    the next begins with; other axes agree. Of the metadata, what is the same in all parts remains.
+    Units are converted to the first's. Axes along `dim` are joined, bin edges where one part ends at the edge
+    that the next begins with; other axes agree. Of the metadata, what is the same in all parts remains.
 
     Raises
     ------
@@ -41,16 +42,13 @@ def concatenate(parts: Sequence[Dataset], dim: str) -> Dataset:
     axis = first.dims.index(dim)
     values = np.concatenate([part.values for part in parts], axis)
     entry = f"{len(parts)} parts joined along {dim}"
-    return Dataset.build(
-        values,
-        first.dims,
-        first.unit,
-        join([(part.uncertainty, part.shape) for part in parts], axis, entry),
-        _joined_axes(parts, dim, values.shape),
-        _joined_masks(parts, axis),
-        _common_metadata(parts),
-        first.title,
-        (*first.history, entry),
+    return first.derive(
+        values=values,
+        uncertainty=join([(part.uncertainty, part.shape) for part in parts], axis, entry),
+        axes=_joined_axes(parts, dim, values.shape),
+        masks=_joined_masks(parts, axis),
+        metadata=_common_metadata(parts),
+        history=(*first.history, entry),
     )
 
 
@@ -86,16 +84,11 @@ def stack(parts: Sequence[Dataset], dim: str, axis: Any = None) -> Dataset:
 
 def _raised(part: Dataset, dim: str) -> Dataset:
     places = [None, *range(part.ndim)]
-    return Dataset.build(
-        rearrange(part.values, places),
-        (dim, *part.dims),
-        part.unit,
-        part.uncertainty.rearranged(places),
-        dict(part.axes),
-        {name: rearrange(mask, places) for name, mask in part.raw_masks.items()},
-        dict(part.metadata),
-        part.title,
-        part.history,
+    return part.derive(
+        values=rearrange(part.values, places),
+        dims=(dim, *part.dims),
+        uncertainty=part.uncertainty.rearranged(places),
+        masks={name: rearrange(mask, places) for name, mask in part.raw_masks.items()},
     )
 
 
@@ -140,12 +133,13 @@ def _joined_axis(axes: Sequence[Axis], dim: str, name: str) -> Axis:
         )
         return Axis(values, first.unit, dims, spread, first.title)
     pieces: list[Array] = [first.values]
-    for before, axis in zip(axes, axes[1:], strict=False):
+    for before, axis in pairwise(axes):
         end, start = np.take(before.values, -1, at), np.take(axis.values, 0, at)
         if not np.allclose(end, start, rtol=1e-9, atol=0):
             raise GumtreeError(
                 "AXIS_MISMATCH",
-                f"The bins of '{name}' do not follow each other: one part ends at {end}, the next begins at {start}.",
+                f"The bins of '{name}' do not follow each other: one part ends at {end}, the next begins at"
+                f" {start}.",
             )
         pieces.append(np.take(axis.values, range(1, axis.values.shape[at]), at))
     return Axis(np.concatenate(pieces, at), first.unit, dims, None, first.title)

@@ -26,16 +26,17 @@ def poisson(
     counts
         Counts, 0 or more; rates and normalised counts are none.
     zero_count_variance
-        Variance of an element of 0 counts. Reductions differ, and the result where counts are few depends on it:
-        0 is the plain estimate from one count; 1 is the rule of the SANS programs of ORNL and Mantid. There is no
-        default.
+        Variance of an element of 0 counts. Reductions differ, and the result where counts are few depends on
+        it: 0 is the plain estimate from one count; 1 is the rule of the SANS programs of ORNL and Mantid.
+        There is no default.
     unit, **options
         As `Dataset` takes them.
 
     Raises
     ------
     GumtreeError
-        BAD_COUNTS where counts are negative or not finite; BAD_VARIANCES where `zero_count_variance` is negative.
+        BAD_COUNTS where counts are negative or not finite; BAD_VARIANCES where `zero_count_variance` is
+        negative.
     """
     from .dataset import Dataset
 
@@ -62,7 +63,8 @@ def zero_counts(
         raise GumtreeError(
             "BAD_COUNTS",
             f"{int(bad.sum())} of the counts{f' of {title!r}' if title else ''} are negative or no number,"
-            f" the first {variances[bad][0]}; Poisson's rule holds for counts alone, mask these or give variances.",
+            f" the first {variances[bad][0]}; Poisson's rule holds for counts alone, mask these or give"
+            " variances.",
         )
     if zero_count_variance:
         variances = np.where(variances == 0, zero_count_variance, variances)

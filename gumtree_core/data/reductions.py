@@ -1,8 +1,9 @@
 """Sums and averages over dimensions, and into bins.
 
-The rule of all reductions: a masked element takes no part. NaN that is not masked stays NaN, so that nothing gets
-lost without a mask that says so. Where all elements were masked the result is masked too, under the name of the mask
-that did it, or `EMPTY` where several did, or where nothing fell into a bin; the sum is 0 there and the average NaN.
+The rule of all reductions: a masked element takes no part. NaN that is not masked stays NaN, so that nothing
+gets lost without a mask that says so. Where all elements were masked the result is masked too, under the name
+of the mask that did it, or `EMPTY` where several did, or where nothing fell into a bin; the sum is 0 there
+and the average NaN.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import GumtreeError
-from . import arithmetic, indexing
+from . import indexing
 from .axis import place
+from .checks import is_dataset
 from .folding import BinSum, DimensionSum, fold
 from .selection import Array, Shape
+from .uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -40,23 +43,22 @@ def kept(ds: Dataset) -> NDArray[np.bool_] | None:
     mask = ds.mask
     if mask is None or not mask.any():
         return None
-    return np.broadcast_to(~mask, ds.shape)
+    return ~mask
 
 
-def reduced(ds: Dataset, axes: tuple[int, ...], entry: str, **changes: Any) -> Dataset:
+def reduced(
+    ds: Dataset, axes: tuple[int, ...], entry: str, *, values: Array, uncertainty: Uncertainty
+) -> Dataset:
     """Describe the result of a reduction over `axes`: what does not run along them stays."""
     gone = {ds.dims[axis] for axis in axes}
     left = tuple(name for name in ds.dims if name not in gone)
-    return ds.build(
-        np.asarray(changes["values"]),
-        left,
-        changes.get("unit", ds.unit),
-        changes["uncertainty"],
-        {name: axis for name, axis in ds.axes.items() if gone.isdisjoint(axis.dims or ())},
-        covering_masks(ds, axes),
-        dict(ds.metadata),
-        ds.title,
-        (*ds.history, entry),
+    return ds.derive(
+        values=np.asarray(values),
+        dims=left,
+        uncertainty=uncertainty,
+        axes={name: axis for name, axis in ds.axes.items() if gone.isdisjoint(axis.dims or ())},
+        masks=covering_masks(ds, axes),
+        history=(*ds.history, entry),
     )
 
 
@@ -67,7 +69,7 @@ def covering_masks(ds: Dataset, axes: tuple[int, ...]) -> dict[str, NDArray[np.b
     if whole is None:
         return remaining
     shape = tuple(length for axis, length in enumerate(ds.shape) if axis not in axes)
-    empty = np.broadcast_to(np.all(np.broadcast_to(whole, ds.shape), axis=axes), shape)
+    empty = np.asarray(np.all(whole, axis=axes))
     if not empty.any() or 0 in ds.shape:
         return remaining
     explained = np.zeros(shape, dtype=np.bool_)
@@ -77,14 +79,15 @@ def covering_masks(ds: Dataset, axes: tuple[int, ...]) -> dict[str, NDArray[np.b
             remaining[name] = np.asarray(covers)
             explained |= covers
     if (empty & ~explained).any():
-        remaining[EMPTY] = remaining.get(EMPTY, np.zeros((), np.bool_)) | (empty & ~explained)
+        remaining[EMPTY] = empty & ~explained | remaining.get(EMPTY, np.False_)
     return remaining
 
 
 def total(ds: Dataset, dims: Dims = None) -> Dataset:
     """Sum over dimensions.
 
-    A source of error that all summands share (a monitor) stays shared; errors of the single elements add in squares.
+    A source of error that all summands share (a monitor) stays shared; errors of the single elements add in
+    squares.
 
     Parameters
     ----------
@@ -117,7 +120,7 @@ def mean(ds: Dataset, dims: Dims = None) -> Dataset:
     axes = axes_of(ds, dims)
     if not axes:
         return ds
-    result = total(ds, dims) / np.asarray(count(ds, axes))
+    result: Dataset = total(ds, dims) / np.asarray(count(ds, axes))
     return result.replace(history=(*ds.history, f"mean of {ds.name} over {_names(ds, axes)}"))
 
 
@@ -137,9 +140,9 @@ def bin_sum(ds: Dataset, index: Any, n_bins: int, dim: str, axis: Any = None) ->
     ds
         Of any shape.
     index
-        The bin of each element: integers, as a Dataset with some of the dimensions of `ds`, or as an array in the
-        shape of its last dimensions. What is not in 0 .. n_bins - 1 takes no part. These dimensions are replaced by
-        the new one.
+        The bin of each element: integers, as a Dataset with some of the dimensions of `ds`, or as an array in
+        the shape of its last dimensions. What is not in 0 .. n_bins - 1 takes no part. These dimensions are
+        replaced by the new one.
     n_bins
         Number of bins.
     dim
@@ -181,16 +184,13 @@ def bin_sum(ds: Dataset, index: Any, n_bins: int, dim: str, axis: Any = None) ->
     masks = {name: mask[..., np.newaxis] for name, mask in covering_masks(ds, axes).items() if name != EMPTY}
     if empty.any():
         masks[EMPTY] = empty
-    return ds.build(
-        values,
-        dims,
-        ds.unit,
-        fold(ordered.uncertainty, reduction, entry),
-        axes_left,
-        masks,
-        dict(ds.metadata),
-        ds.title,
-        (*ds.history, entry),
+    return ds.derive(
+        values=values,
+        dims=dims,
+        uncertainty=fold(ordered.uncertainty, reduction, entry),
+        axes=axes_left,
+        masks=masks,
+        history=(*ds.history, entry),
     )
 
 
@@ -201,7 +201,7 @@ def _checked_index(ds: Dataset, index: Any, n_bins: int, dim: str) -> tuple[Arra
             "BAD_BIN_INDEX",
             f"Bins are numbered by integers from 0 to {n_bins - 1}, at least one, not by {table.dtype}.",
         )
-    if arithmetic.is_dataset(index):
+    if is_dataset(index):
         names = tuple(name for name in ds.dims if name in index.dims)
         fits = len(names) == index.ndim and all(index.sizes[name] == ds.sizes[name] for name in names)
         if fits:
@@ -212,7 +212,8 @@ def _checked_index(ds: Dataset, index: Any, n_bins: int, dim: str) -> tuple[Arra
     if not fits or not names:
         raise GumtreeError(
             "DIMENSION_MISMATCH",
-            f"The bins' index of shape {table.shape} does not fit {ds.name} with {ds.sizes}; give one for each element.",
+            f"The bins' index of shape {table.shape} does not fit {ds.name} with {ds.sizes}; give one for"
+            " each element.",
         )
     if dim in ds.dims and dim not in names:
         raise GumtreeError(

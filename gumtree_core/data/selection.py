@@ -1,7 +1,7 @@
 """Which element of a flat source stands behind each element of an array.
 
-Like NumPy's strides: slices, transpositions and broadcasts change an offset and a few integers, so that a view of a
-Dataset costs no memory for its errors either. Only fancy indexing needs a table.
+Like NumPy's strides: slices, transpositions and broadcasts change an offset and a few integers, so that a
+view of a Dataset costs no memory for its errors either. Only fancy indexing needs a table.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
 Selector: TypeAlias = "int | slice | NDArray[np.intp]"
-"""What is taken along one dimension; integers are not negative, slices start inside, tables hold positions."""
+"""What is taken along a dimension; integers are not negative, slices start inside, arrays hold positions."""
 
 
 def rearrange(array: Array, axes: Sequence[int | None]) -> Array:
@@ -99,7 +99,7 @@ class Selection:
         return result
 
     def of(self, flat: Array, shape: Shape) -> Array:
-        """Give the selected elements of a flat array, as one that broadcasts to `shape`; a view without table."""
+        """Give the selected elements, as an array that broadcasts to `shape`; a view without table."""
         if self.table is not None:
             return flat[self.table]
         if 0 in shape:

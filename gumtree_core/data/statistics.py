@@ -27,8 +27,9 @@ def weighted_mean(ds: Dataset, dims: Dims = None, weights: Any = None) -> Datase
     ds, dims
         As for `reductions.total`.
     weights
-        A Dataset, whose errors propagate, or an array; by default 1/variance, taken as exact numbers, which is the
-        best estimate of independent measurements of one quantity. Of counts it is biased to small values.
+        A Dataset, whose errors propagate, or an array; by default 1/variance, taken as exact numbers, which
+        is the best estimate of independent measurements of one quantity. Of counts it is biased to small
+        values.
 
     Raises
     ------
@@ -45,20 +46,16 @@ def weighted_mean(ds: Dataset, dims: Dims = None, weights: Any = None) -> Datase
         if bad.any():
             raise GumtreeError(
                 "ZERO_VARIANCE",
-                f"{int(bad.sum())} elements of {ds.name} have the variance 0, so that 1/variance is no weight; mask"
+                f"{int(bad.sum())} elements of {ds.name} have the variance 0, so that 1/variance is no"
+                " weight; mask"
                 " them, give weights, or choose a zero_count_variance.",
             )
         weights = 1.0 / np.where(ds.variances == 0, 1.0, ds.variances)
-    entry = (*ds.history, f"weighted mean of {ds.name}")
-    if not arithmetic.is_dataset(weights):
-        ones = ds.without_errors().replace(unit="")
-        weights = ones * 0.0 + np.asarray(weights) if np.isfinite(ds.values).all() else _plain(ds, weights)
-    return (reductions.total(ds * weights, dims) / reductions.total(weights, dims)).replace(history=entry)
-
-
-def _plain(ds: Dataset, weights: Any) -> Dataset:
-    values = np.broadcast_to(np.asarray(weights, dtype=np.float64), ds.shape)
-    return ds.build(values, ds.dims, "", Uncertainty(), dict(ds.axes), ds.raw_masks, {}, "", ())
+    product: Dataset = ds * weights
+    # The weights count where the product does: in its dimensions and under its masks.
+    ones = product.derive(values=np.ones(product.shape), unit="", uncertainty=Uncertainty())
+    result: Dataset = reductions.total(product, dims) / reductions.total(ones * weights, dims)
+    return result.replace(history=(*ds.history, f"weighted mean of {ds.name}"))
 
 
 def std(ds: Dataset, dims: Dims = None, ddof: int = 0) -> Dataset:
@@ -211,7 +208,8 @@ def apply(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     if ours is None:
         raise GumtreeError(
             "UNSUPPORTED_FUNCTION",
-            f"numpy.{function.__name__} of a Dataset would lose its errors; apply it to .values if that is what you"
+            f"numpy.{function.__name__} of a Dataset would lose its errors; apply it to .values if that is"
+            " what you"
             " want.",
         )
     try:

@@ -1,15 +1,16 @@
 """Errors to first order, correlations included, by tagged sources.
 
 Every independent source of error (the counts of a detector, a monitor, a transmission) has an identity and a
-variance for each of its elements. An array with errors keeps, for each source, the coefficients ``dx/ds`` of its
-elements:
+variance for each of its elements. An array with errors keeps, for each source, the coefficients ``dx/ds`` of
+its elements:
 
-    dx[e] = sum over terms of coefficient[e] * ds[selection[e]]
-    var x = sum over terms of coefficient^2 * var s, and twice the covariance of terms that have a source in common
+    dx[e] = sum over terms of coefficient[e] * ds[selection[e]] var x = sum over terms of coefficient^2 * var
+    s, and twice the covariance of terms that have a source in common
 
-so that ``a - a`` is 0 +- 0 and a monitor shared by all pixels stays shared (docs/data.md). A sum over pixels folds a
-source: the sums are the elements of a new source. A fold of up to `REMEMBERED` elements knows what it was made of, so
-that it may meet its own summands again; a larger one does not, and such a meeting gives a `CorrelationWarning`.
+so that ``a - a`` is 0 +- 0 and a monitor shared by all pixels stays shared (docs/data.md). A sum over pixels
+folds a source: the sums are the elements of a new source. A fold of up to `REMEMBERED` elements knows what it
+was made of, so that it may meet its own summands again; a larger one does not, and such a meeting gives a
+`CorrelationWarning`.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def errors(mode: Mode) -> Iterator[None]:
     Parameters
     ----------
     mode
-        ``"exact"`` (the rule outside of any block) keeps correlations; ``"independent"`` treats the operands of each
-        operation as independent, as most reduction programs do, for comparison with their results.
+        ``"exact"`` (the rule outside of any block) keeps correlations; ``"independent"`` treats the operands
+        of each operation as independent, as most reduction programs do, for comparison with their results.
 
     Raises
     ------
@@ -102,16 +103,15 @@ class Recipe:
         for selection in (self.columns, self.rows):
             state.update(f"{selection.offset} {selection.strides}".encode())
             if selection.table is not None:
-                state.update(np.ascontiguousarray(selection.table))
-        state.update(np.ascontiguousarray(self.coefficient))
+                state.update(selection.table.tobytes())
+        state.update(self.coefficient.tobytes())
         return state.hexdigest()[:32]
 
     def triplets(self) -> tuple[Floats, NDArray[np.intp], NDArray[np.intp]]:
         """Give coefficient, row and column of each element that takes part."""
-        rows, columns, weights = (
-            np.broadcast_to(part, self.shape).ravel()
-            for part in (self.rows.index(self.shape), self.columns.index(self.shape), self.coefficient)
-        )
+        rows = np.broadcast_to(self.rows.index(self.shape), self.shape).reshape(-1)
+        columns = np.broadcast_to(self.columns.index(self.shape), self.shape).reshape(-1)
+        weights = np.broadcast_to(self.coefficient, self.shape).reshape(-1)
         used = rows >= 0
         return (weights, rows, columns) if used.all() else (weights[used], rows[used], columns[used])
 
@@ -144,7 +144,8 @@ class Source:
     def id(self) -> str:
         """The identity; of a fold that remembers, made from its recipe."""
         if not self.identity:
-            self.identity = uuid.uuid4().hex if self.recipe is None else self.recipe.digest()
+            assert self.recipe is not None
+            self.identity = self.recipe.digest()
         return self.identity
 
     @property
@@ -179,7 +180,8 @@ class Source:
         if not np.array_equal(self.variances, other.variances, equal_nan=True):
             raise GumtreeError(
                 "SOURCE_MISMATCH",
-                f"Two different arrays of variances claim to be the source '{self.id}'; give each its own source.",
+                f"Two different arrays of variances claim to be the source '{self.id}'; give each its own"
+                " source.",
             )
         return True
 
@@ -234,7 +236,7 @@ class Uncertainty:
         """Make an array of independent errors; its memory is shared."""
         flat = np.ascontiguousarray(variances, dtype=np.float64).reshape(-1)
         one = np.ones((1,) * variances.ndim)
-        return cls((Term(Source(flat, identity), Selection.whole(variances.shape), one),))
+        return cls((Term(Source(flat, identity or uuid.uuid4().hex), Selection.whole(variances.shape), one),))
 
     def __bool__(self) -> bool:
         return bool(self.terms)

@@ -1,8 +1,8 @@
 """Units as canonical text ("counts/s", "1/angstrom"); the algebra is pint's.
 
-A Dataset keeps its unit as text: it prints, compares, pickles and goes into a NeXus attribute as it is. pint is
-imported at the first unit that is not in `COMMON`, and each answer is remembered, so that a unit costs an operation
-nothing but a look-up.
+A Dataset keeps its unit as text: it prints, compares, pickles and goes into a NeXus attribute as it is. pint
+is imported at the first unit that is not in `COMMON`, and each answer is remembered, so that a unit costs an
+operation nothing but a look-up.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ..errors import GumtreeError
 if TYPE_CHECKING:
     import pint
 
-COMMON = frozenset(
-    "counts pixel angstrom 1/angstrom nm 1/nm um mm cm m 1/cm 1/m mm^2 cm^2 us ms s 1/s counts/s deg rad K T V A Pa"
-    " eV meV Hz kHz MHz %".split()
-)
+_COUNTED = ("counts", "counts/s", "pixel", "%")
+_LENGTHS = ("angstrom", "1/angstrom", "nm", "1/nm", "um", "mm", "cm", "m", "1/cm", "1/m", "mm^2", "cm^2")
+_OTHERS = ("us", "ms", "s", "1/s", "deg", "rad", "K", "T", "V", "A", "Pa", "eV", "meV", "Hz")
+COMMON = frozenset((*_COUNTED, *_LENGTHS, *_OTHERS))
 """Units that are canonical as they stand; they need no pint."""
 
 _NAMES = {
@@ -45,7 +45,7 @@ def _registry() -> pint.UnitRegistry[Any]:
 def _parse(unit: str) -> Any:
     try:
         return _registry().parse_units(unit)
-    except Exception as error:  # noqa: BLE001  (pint answers nonsense with many types, also from its tokenizer)
+    except Exception as error:  # pint answers nonsense with many types, some from its tokenizer
         raise GumtreeError(
             "UNKNOWN_UNIT",
             f"'{unit}' is no unit; write it like mm, 1/angstrom or counts/s, or leave it empty.",
@@ -122,7 +122,7 @@ def power(unit: str, exponent: float) -> str:
 
 @lru_cache(maxsize=4096)
 def conversion(source: str, target: str) -> tuple[float, float] | None:
-    """Give (factor, offset) with ``target value = factor * source value + offset``; None where there is none."""
+    """Give (factor, offset) of ``target = factor * source + offset``; None where there is none."""
     if source == target:
         return 1.0, 0.0
     registry = _registry()
@@ -144,9 +144,9 @@ def parse_quantity(text: str) -> tuple[float, str]:
         BAD_QUANTITY where the text does not start with a number.
     """
     try:
-        quantity = _registry().Quantity(text)
+        quantity: Any = _registry().Quantity(text)
         return float(quantity.magnitude), _text(quantity.units)
-    except Exception as error:  # noqa: BLE001  (as in _parse)
+    except Exception as error:
         raise GumtreeError(
             "BAD_QUANTITY", f"'{text}' is no number with a unit; write it like '0.1 1/angstrom'."
         ) from error
