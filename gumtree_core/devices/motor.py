@@ -86,8 +86,8 @@ class Motor:
         if not abs(value) < high - low:
             raise GumtreeError(
                 "BAD_BACKLASH",
-                f"A backlash of {text(value)} is not possible for {self.name}: give a number smaller than its "
-                f"travel of {text(high - low)}.",
+                f"A backlash of {text(value)} is not possible for {self.name}: give a number smaller than "
+                f"its travel of {text(high - low)}.",
             )
         self._backlash = value
 
@@ -239,9 +239,9 @@ class Motor:
         if not low <= leg <= high:
             raise GumtreeError(
                 "BACKLASH_OUTSIDE_LIMITS",
-                f"{self.name} cannot approach {text(target)} with a backlash of {text(self._backlash)}: it would "
-                f"pass {text(leg)}, and its limits are {text(low)} and {text(high)}. Choose another position, or "
-                "a smaller backlash.",
+                f"{self.name} cannot approach {text(target)} with a backlash of {text(self._backlash)}: it "
+                f"would pass {text(leg)}, and its limits are {text(low)} and {text(high)}. Choose another "
+                "position, or a smaller backlash.",
             )
         return leg
 
