@@ -79,7 +79,8 @@ def independent() -> bool:
 def warn_lost(operation: str, why: str) -> None:
     """Give a `CorrelationWarning` at the caller's line."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(__package__):
+    ours = (__package__, "numpy.")
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(ours):
         frame, level = frame.f_back, level + 1
     warnings.warn(f"{operation}: {why}; its error is approximate.", CorrelationWarning, stacklevel=level)
 
