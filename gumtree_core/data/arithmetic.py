@@ -230,12 +230,13 @@ def _arguments(function: np.ufunc, a: _Operand, b: _Operand, symbol: str) -> tup
     y = y if factor == 1.0 else y * factor
     if not a.unit:
         return x, y, "", factor
+    if (y.size != 1 or b.uncertainty) and units.conversion(a.unit, "") == (1.0, 0.0):
+        return x, y, "", factor
     if y.size != 1 or b.uncertainty:
         raise GumtreeError(
             "UNIT_MISMATCH",
-            f"{a.name} in '{a.unit}' cannot be raised to {b.name}, which is no single exact number; divide"
-            " by the"
-            " unit first.",
+            f"{a.name} in '{a.unit}' cannot be raised to {b.name}, which is no single exact number;"
+            " divide by the unit first.",
         )
     return x, y, units.power(a.unit, float(y.reshape(-1)[0])), factor
 

@@ -124,5 +124,24 @@ def variances(given: Any, array: Array, masked: NDArray[np.bool_] | None, title:
     return np.where(bad, np.nan, spread)
 
 
+def counts(given: Array, zero_count_variance: float, masked: NDArray[np.bool_] | None, title: str) -> Floats:
+    """Give the variances of counts; what is masked may be anything."""
+    spread = np.asarray(given, dtype=np.float64)
+    bad = ~(np.isfinite(spread) & (spread >= 0))
+    if masked is not None and bad.any():
+        spread = np.where(bad & masked, np.nan, spread)
+        bad &= ~masked
+    if bad.any():
+        raise GumtreeError(
+            "BAD_COUNTS",
+            f"{int(bad.sum())} of the counts{f' of {title!r}' if title else ''} are negative or no number,"
+            f" the first {spread[bad][0]}; Poisson's rule holds for counts alone, mask these or give"
+            " variances.",
+        )
+    if zero_count_variance:
+        spread = np.where(spread == 0, zero_count_variance, spread)
+    return spread
+
+
 def _name(title: str) -> str:
     return f"'{title}'" if title else "a Dataset"

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from ..errors import GumtreeError
 from . import arithmetic, checks, display, indexing, reductions, statistics, units
 from .axis import Axis, place, read_only
-from .poisson import zero_counts
 from .selection import Array, Shape, rearrange
 from .uncertainty import Floats, Uncertainty
 
@@ -114,7 +113,7 @@ class Dataset(NDArrayOperatorsMixin):
                     raise GumtreeError(
                         "BAD_VARIANCES", f"Variances are an array or 'poisson', not '{variances}'."
                     )
-                spread = zero_counts(array, 0.0, self.mask, title)
+                spread = checks.counts(array, 0.0, self.mask, title)
                 self._history += ("poisson: variance = counts, 0 for 0 counts",)
             else:
                 spread = checks.variances(variances, array, self.mask, title)

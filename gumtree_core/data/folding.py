@@ -196,9 +196,4 @@ def _join_new(
     if shared:
         warn_lost(operation, "the parts have errors in common, and there are too many parts to remember them")
     whole = Uncertainty.of(np.concatenate([u.variances(s) for u, s in parts], axis))
-    return Uncertainty(tuple(replace_ancestors(term, ancestors) for term in whole.terms))
-
-
-def replace_ancestors(term: Term, ancestors: frozenset[str]) -> Term:
-    """Remember what a new source was made of, to warn where both meet."""
-    return replace(term, source=replace(term.source, ancestors=ancestors))
+    return Uncertainty(tuple(replace(t, source=replace(t.source, ancestors=ancestors)) for t in whole.terms))

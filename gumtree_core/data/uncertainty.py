@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
@@ -38,6 +38,9 @@ Mode = Literal["exact", "independent"]
 
 REMEMBERED = 1 << 16
 """Elements up to which a sum remembers its summands (8 bytes each): 192 x 192 and 256 x 256 pixels do."""
+
+TERMS = 64
+"""Terms up to which an array keeps each: a running sum of frames would otherwise grow with every frame."""
 
 _mode: ContextVar[Mode] = ContextVar("errors", default="exact")
 _ONE = np.ones(())
@@ -290,6 +293,23 @@ class Uncertainty:
             terms.append(Term(term.source, Selection.of_table(np.asarray(index)), np.asarray(coefficient)))
         return Uncertainty(tuple(terms))
 
+    def condensed(self, shape: Shape) -> Uncertainty:
+        """Make one new source of all that are independent from element to element.
+
+        What elements have in common (a monitor) stays as it is. The variances and the covariances of the
+        elements are the same; only the relation with the single sources is forgotten.
+        """
+        shared = [t for t in self.terms if t.source.correlated or t.selection.repeats(shape)]
+        families = {term.source.base.id for term in shared}
+        single = [t for t in self.terms if t not in shared and t.source.base.id not in families]
+        if len(single) < 2:
+            return self
+        kept = [term for term in self.terms if term not in single]
+        whole = Uncertainty.of(Uncertainty(tuple(single)).variances(shape))
+        ancestors = frozenset[str]().union(*(term.source.relatives for term in single))
+        new = [replace(t, source=replace(t.source, ancestors=ancestors)) for t in whole.terms]
+        return Uncertainty((*kept, *new))
+
 
 def combine(parts: Iterable[tuple[Uncertainty, Array | float]], shape: Shape, operation: str) -> Uncertainty:
     """Propagate through a function of several arrays: ``dy = sum of derivative * dx``.
@@ -316,7 +336,8 @@ def combine(parts: Iterable[tuple[Uncertainty, Array | float]], shape: Shape, op
     for uncertainty in scaled[1:]:
         for term in uncertainty.terms:
             _merge(merged, term, operation)
-    return Uncertainty(tuple(merged))
+    whole = Uncertainty(tuple(merged))
+    return whole.condensed(shape) if len(merged) > TERMS else whole
 
 
 def _merge(terms: list[Term], new: Term, operation: str) -> None:
@@ -331,7 +352,7 @@ def _merge(terms: list[Term], new: Term, operation: str) -> None:
             warn_lost(
                 operation,
                 "the operands depend on the same errors through different sums, and a sum of more than "
-                f"{REMEMBERED} elements does not remember its summands",
+                f"{REMEMBERED} elements or {TERMS} Datasets does not remember its summands",
             )
     terms.append(new)
 

@@ -76,9 +76,7 @@ def unary(name: str, pair: Pair) -> Pair:
         "square": (np.square, lambda x: x * x),
         "negative": (lambda x: -x, lambda x: -x),
     }[name]
-    return Pair(
-        ours(pair.ours.replace(unit="")), np.vectorize(theirs, otypes=[object])(pair.theirs)
-    )
+    return Pair(ours(pair.ours).replace(unit=""), np.vectorize(theirs, otypes=[object])(pair.theirs))
 
 
 def summed(dims: tuple[str, ...], pair: Pair) -> Pair:
@@ -123,9 +121,10 @@ def picked(pair: Pair) -> Pair:
 
 STEPS = (
     [("binary", symbol) for symbol in ("+", "-", "*", "/", "**")]
-    + [("unary", n) for n in ("sin", "cos", "arctan", "tanh", "log1p of square", "exp of sine", "root", "square")]
+    + [("unary", name) for name in ("sin", "cos", "arctan", "tanh", "log1p of square", "exp of sine")]
+    + [("unary", name) for name in ("root", "square", "negative")]
     + [("sum", dims) for dims in (("x",), ("y",), ("y", "x"))]
-    + [("mean", None), ("shift", None), ("bin", None), ("pick", None), ("transpose", None), ("negative", None)]
+    + [(name, None) for name in ("mean", "shift", "bin", "pick", "transpose")]
 )
 
 
@@ -134,8 +133,8 @@ def take_step(step, pool: list[Pair], i: int, j: int) -> Pair:
     one, other = pool[i % len(pool)], pool[j % len(pool)]
     if kind == "binary":
         return binary(what, one, other)
-    if kind in ("unary", "negative"):
-        return unary(what or "negative", one)
+    if kind == "unary":
+        return unary(what, one)
     if kind == "sum":
         return summed(what, one)
     if kind == "transpose":
