@@ -91,7 +91,7 @@ def test_a_monitor_preset_ends_the_count_at_that_many_counts(counter, events):
 
 
 def test_stop_keeps_what_was_counted(counter, events):
-    counter.preset = 1000
+    counter.preset = 40
     events.follow(counter, "state", "counts")
     counter.Start()
     events.wait("counts", lambda counts: counts > 0)
@@ -106,7 +106,7 @@ def test_stop_keeps_what_was_counted(counter, events):
 
 
 def test_abort_leaves_an_alarm_that_the_next_count_ends(counter, events):
-    counter.preset = 1000
+    counter.preset = 40
     events.follow(counter, "state")
     counter.Start()
     counter.Abort()

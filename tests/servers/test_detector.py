@@ -101,7 +101,7 @@ def test_with_an_external_gate_it_counts_as_long_as_the_counter(detector, counte
 
 
 def test_stop_keeps_the_image(detector, events):
-    detector.exposure_time = 1000
+    detector.exposure_time = 40
     events.follow(detector, "state", "counts")
     detector.Start()
     events.wait("counts", lambda counts: counts > 0)
