@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-
-os.environ.setdefault("QT_API", "pyqt6")
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # pint, as taurus.core.units uses it
-    from taurus.external.qt import QtCore
-    from taurus.qt.qtgui.application import TaurusApplication
 
 from gumtree_core.errors import GumtreeError
 from taurus_gui import theme
 from taurus_gui.discovery import find
 from taurus_gui.live.tango_source import TangoSource
+from taurus_gui.qt import QtCore, TaurusApplication, taurus_state
 from taurus_gui.window import InstrumentWindow
 
 SETTLE = 0.5
@@ -27,11 +19,14 @@ SETTLE = 0.5
 
 
 def make_application() -> TaurusApplication:
-    """The application object; there can be one in a process."""
-    logging.getLogger("TaurusRootLogger").setLevel(logging.ERROR)
-    return TaurusApplication(
-        ["gumtree"], cmd_line_parser=None, app_name="gumtree", org_name="gumtree", app_version=""
-    )
+    """The application object; there can be one in a process.
+
+    Taurus' attributes read nothing until they are told that the application has started, which Taurus does
+    only in its own `exec_`.
+    """
+    application = TaurusApplication(["gumtree"], cmd_line_parser=None, app_name="gumtree", org_name="gumtree")
+    taurus_state.application_started()
+    return application
 
 
 def run(

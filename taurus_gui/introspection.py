@@ -185,10 +185,8 @@ def readable(label: str, name: str) -> str:
 def _argument_help(text: str) -> str:
     """PyTango writes a docstring's field list where a description is expected; that helps nobody."""
     text = text.strip()
-    empty = (
-        text in ("Uninitialised", "no argument") or text.startswith(":param") or "(not documented)" in text
-    )
-    return "" if empty else text
+    empty = text in ("Uninitialised", "no argument") or text.startswith(":param")
+    return "" if empty or "(not documented)" in text else text
 
 
 def _set(text: str) -> str:

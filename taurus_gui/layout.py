@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -116,3 +117,26 @@ def main_item(interface: Interface) -> Parameter | Result | None:
     named = [item for item in numbers if item.name.lower() in _MAIN_NAMES]
     results = [item for item in numbers if not (isinstance(item, Result) and item.hidden)]
     return next(iter(named + results), None)
+
+
+def distribute(heights: Sequence[int], columns: int) -> list[list[int]]:
+    """Indices of the cards by column: in order, and so that the highest column is as low as possible.
+
+    Cards are read down one column and then down the next, so their order is kept.
+    """
+    best: list[list[int]] = [list(range(len(heights)))]
+    if columns <= 1 or len(heights) <= 1:
+        return best
+    ends = range(1, len(heights) + 1)
+    for limit in sorted({sum(heights[start:end]) for end in ends for start in range(end)}):
+        filled: list[list[int]] = [[]]
+        used = 0
+        for index, height in enumerate(heights):
+            if filled[-1] and used + height > limit:
+                filled.append([])
+                used = 0
+            filled[-1].append(index)
+            used += height
+        if len(filled) <= columns and max(heights) <= limit:
+            return filled
+    return best

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from taurus.external.qt import QtCore, QtWidgets
-
 from gumtree_core.interface import Interface
 from taurus_gui.layout import display_kind, plots
 from taurus_gui.live.model import DeviceModel
 from taurus_gui.live.source import Reading
+from taurus_gui.qt import QtCore, QtWidgets
 from taurus_gui.theme import SPACE
 from taurus_gui.widgets.image import ImagePlot
 from taurus_gui.widgets.panel import AnyPlot, DevicePanel, make_plots

@@ -31,7 +31,7 @@ def number(value: Any, format: str = "", kind: str = "float") -> str:
         if kind == "int":
             return f"{int(value)}"
         return f"{float(value):.6g}"
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return str(value)
 
 

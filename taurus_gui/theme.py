@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from taurus.external.qt import QtCore, QtGui, QtWidgets
+from taurus_gui.qt import QtCore, QtGui, QtWidgets
 
 ThemeName = Literal["light", "dark"]
 

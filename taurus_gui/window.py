@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from taurus.external.qt import QtCore, QtGui, QtWidgets
-from taurus.qt.qtgui.container import TaurusMainWindow
-
-from taurus_gui import theme
+from taurus_gui import taurus_tools, theme
+from taurus_gui.layout import main_item
 from taurus_gui.live.model import DeviceModel, LiveHub
 from taurus_gui.live.source import Source
 from taurus_gui.overview import Overview
+from taurus_gui.qt import QtCore, QtGui, QtWidgets, TaurusMainWindow
 from taurus_gui.theme import SPACE
 from taurus_gui.widgets.actions import BUSY
 from taurus_gui.widgets.device_tree import DeviceTree
@@ -45,6 +44,7 @@ class InstrumentWindow(TaurusMainWindow):
         self.models = [DeviceModel(source, label, self) for label, source in devices]
         self.hub = LiveHub(self.models, self)
         self.messages = Messages()
+        self.tools: list[QtWidgets.QWidget] = []
         self.tree = DeviceTree(self.models)
         self.overview = Overview(self.models)
         self.panels = [DevicePanel(model) for model in self.models]
@@ -61,6 +61,7 @@ class InstrumentWindow(TaurusMainWindow):
         self._dock("Messages", self.messages, QtCore.Qt.DockWidgetArea.BottomDockWidgetArea, 90)
         self.setCorner(QtCore.Qt.Corner.BottomLeftCorner, QtCore.Qt.DockWidgetArea.LeftDockWidgetArea)
         self._toolbar(name)
+        self._taurus_menu()
         for model in self.models:
             model.failed.connect(lambda text, model=model: self.messages.add(model.label, text, error=True))
             model.informed.connect(lambda text, model=model: self.messages.add(model.label, text))
@@ -96,6 +97,8 @@ class InstrumentWindow(TaurusMainWindow):
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
         """Stop following the devices."""
         self.hub.close()
+        for widget in list(self.tools):
+            widget.close()
         super().closeEvent(event)
 
     def _dock(self, title: str, widget: QtWidgets.QWidget, area: QtCore.Qt.DockWidgetArea, size: int) -> None:
@@ -137,6 +140,33 @@ class InstrumentWindow(TaurusMainWindow):
         stop.setToolTip("Stop every device that moves, counts, scans or works")
         stop.setShortcut(QtGui.QKeySequence("Ctrl+."))
         stop.triggered.connect(self.stop_all)
+
+    def _taurus_menu(self) -> None:
+        menu = self.menuBar().addMenu("Taurus")
+        menu.addAction("Device panel", lambda: self._open_taurus(taurus_tools.device_panel))
+        menu.addAction("Trend", self._open_trend)
+
+    def _open_trend(self) -> None:
+        def of_main(resource: str) -> QtWidgets.QWidget:
+            main = main_item(self._chosen().interface)
+            return taurus_tools.trend(resource, [main.name] if main is not None else [])
+
+        self._open_taurus(of_main)
+
+    def _open_taurus(self, make: Callable[[str], QtWidgets.QWidget]) -> None:
+        """Open one of Taurus' widgets for the device in view, in a window of its own."""
+        model = self._chosen()
+        widget = make(model.source.name)
+        widget.setWindowTitle(model.label)
+        widget.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.tools.append(widget)
+        widget.destroyed.connect(lambda: self.tools.remove(widget))
+        widget.resize(700, 600)
+        widget.show()
+
+    def _chosen(self) -> DeviceModel:
+        """The device whose tab is in view; on the overview the first one."""
+        return self.models[max(self.tabs.currentIndex() - 1, 0)]
 
     def _set_expert(self, expert: bool) -> None:
         self.overview.set_expert(expert)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from taurus.external.qt import QtCore
-
 from gumtree_core.interface import Interface
 from taurus_gui.live.source import Done, Reading, Source, State
+from taurus_gui.qt import QtCore
 
 FLUSH_PERIOD = 100
 """Milliseconds between two rounds of the timer; faster than that, nobody reads."""

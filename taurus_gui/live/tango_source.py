@@ -244,7 +244,7 @@ class TangoSource:
                 proxy = self._proxy
                 try:
                     if proxy is None:
-                        result = Done(error=self._state.status or "The device does not answer.")
+                        result = Done(error="The device does not answer; try again when it does.")
                     else:
                         result = Done(_plain(work(proxy)))
                 except (tango.DevFailed, TypeError, ValueError) as error:

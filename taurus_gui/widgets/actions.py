@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from taurus.external.qt import QtCore, QtWidgets
-
 from gumtree_core.interface import Action
 from taurus_gui.layout import field_kind
 from taurus_gui.live.source import State
+from taurus_gui.qt import QtCore, QtWidgets
 from taurus_gui.sentences import with_unit
 from taurus_gui.widgets.fields import Field, make_field
 

@@ -4,33 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from taurus.external.qt import QtCore, QtGui, QtWidgets
+from taurus_gui.layout import distribute
+from taurus_gui.qt import QtCore, QtGui, QtWidgets
 
 COLUMN_WIDTH = 380
 """The least width of a column, in pixels; a card that needs more widens it."""
-
-
-def distribute(heights: Sequence[int], columns: int) -> list[list[int]]:
-    """Indices of the cards by column: in order, and so that the highest column is as low as possible.
-
-    Cards are read down one column and then down the next, so their order is kept.
-    """
-    best: list[list[int]] = [list(range(len(heights)))]
-    if columns <= 1 or len(heights) <= 1:
-        return best
-    ends = range(1, len(heights) + 1)
-    for limit in sorted({sum(heights[start:end]) for end in ends for start in range(end)}):
-        filled: list[list[int]] = [[]]
-        used = 0
-        for index, height in enumerate(heights):
-            if filled[-1] and used + height > limit:
-                filled.append([])
-                used = 0
-            filled[-1].append(index)
-            used += height
-        if len(filled) <= columns and max(heights) <= limit:
-            return filled
-    return best
 
 
 class CardColumns(QtWidgets.QWidget):

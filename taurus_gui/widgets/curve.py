@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from taurus.external.qt import QtCore, QtGui
 
 from gumtree_core.interface import Interface, Result
 from taurus_gui import theme
 from taurus_gui.live.source import Reading
+from taurus_gui.qt import QtCore, QtGui
 from taurus_gui.sentences import number, with_unit
 from taurus_gui.widgets.plots import NumberAxis, Plot, recolour_axes
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from taurus.external.qt import QtCore, QtGui, QtWidgets
-
 from taurus_gui import theme
 from taurus_gui.introspection import readable
 from taurus_gui.layout import main_item
 from taurus_gui.live.model import DeviceModel
+from taurus_gui.qt import QtCore, QtGui, QtWidgets
 from taurus_gui.sentences import value_text, with_unit
+from taurus_gui.taurus_tools import mime_data
 from taurus_gui.widgets.displays import lamp_icon
 
 RIGHT = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
@@ -48,6 +48,7 @@ class DeviceTree(QtWidgets.QTreeWidget):
             model.reading_changed.connect(lambda name, _reading, index=index: self._read(index, name))
             self._refresh(index)
         self.expandAll()
+        self.setDragEnabled(True)
         self.itemClicked.connect(self._clicked)
         self.itemActivated.connect(self._clicked)
 
@@ -58,6 +59,13 @@ class DeviceTree(QtWidgets.QTreeWidget):
     def select(self, index: int | None) -> None:
         """Mark a device; None marks none."""
         self.setCurrentItem(self._items[index] if index is not None else None)
+
+    def mimeData(self, items: list[QtWidgets.QTreeWidgetItem]) -> QtCore.QMimeData:
+        """A device that is dragged onto a Taurus widget is shown there: a trend takes its main value."""
+        index = next(each.data(0, QtCore.Qt.ItemDataRole.UserRole) for each in items)
+        model = self._models[index]
+        main = main_item(model.interface)
+        return mime_data(model.source.name, main.name if main is not None else "")
 
     def _add_family(self, family: str) -> QtWidgets.QTreeWidgetItem:
         item = QtWidgets.QTreeWidgetItem(self, [family])

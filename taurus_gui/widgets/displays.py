@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from taurus.external.qt import QtCore, QtGui, QtWidgets
-
 from gumtree_core.interface import Parameter, Result
 from taurus_gui import theme
 from taurus_gui.layout import DisplayKind, display_kind
 from taurus_gui.live.source import Reading, State
+from taurus_gui.qt import QtCore, QtGui, QtWidgets
 from taurus_gui.sentences import value_text
 
 NO_VALUE = "—"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from taurus.external.qt import QtCore, QtWidgets
-
 from gumtree_core.interface import Parameter
 from taurus_gui.layout import FieldKind, field_kind
 from taurus_gui.live.source import Reading
+from taurus_gui.qt import QtCore, QtWidgets
 from taurus_gui.sentences import value_text
 from taurus_gui.typed import parse, tip
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from taurus.external.qt import QtCore
 
 from gumtree_core.interface import Result
 from taurus_gui import theme
 from taurus_gui.live.source import Reading
+from taurus_gui.qt import QtCore
 from taurus_gui.sentences import number, with_unit
 from taurus_gui.widgets.plots import Plot, decade_text, decade_ticks, recolour_axes
 

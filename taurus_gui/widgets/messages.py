@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from taurus.external.qt import QtGui, QtWidgets
-
 from taurus_gui import theme
+from taurus_gui.qt import QtGui, QtWidgets
 
 KEPT = 500
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from taurus.external.qt import QtCore, QtWidgets
-
 from gumtree_core.interface import Action, Interface, Parameter
 from taurus_gui.layout import Box, boxes, display_kind, field_kind, main_item, plots
 from taurus_gui.live.model import DeviceModel
 from taurus_gui.live.source import Done, Reading, State
+from taurus_gui.qt import QtCore, QtWidgets
 from taurus_gui.theme import SPACE
 from taurus_gui.widgets.actions import ActionButton, question
 from taurus_gui.widgets.columns import CardColumns

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pyqtgraph as pg
-from taurus.external.qt import QtCore, QtGui, QtWidgets
 
 from taurus_gui import theme
+from taurus_gui.qt import QtCore, QtGui, QtWidgets
 
 pg.setConfigOptions(imageAxisOrder="row-major", antialias=True)
 

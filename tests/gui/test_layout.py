@@ -1,0 +1,124 @@
+"""Which widget, which box, which plot: on plain data."""
+
+import pytest
+
+from gumtree_core.interface import Action, Group, Interface, Parameter, Result
+from taurus_gui.layout import boxes, display_kind, distribute, field_kind, main_item, plots
+
+
+@pytest.mark.parametrize(
+    ("parameter", "kind"),
+    [
+        (Parameter("x", "float"), "number"),
+        (Parameter("x", "int"), "number"),
+        (Parameter("x", "bool"), "bool"),
+        (Parameter("x", "choice", choices=("a",)), "choice"),
+        (Parameter("x", "str", choices=("a",)), "choice"),
+        (Parameter("x", "str"), "text"),
+        (Parameter("x", "run"), "file"),
+        (Parameter("x", "float", ndim=1), "list"),
+        (Parameter("x", "bool", ndim=1), "list"),
+    ],
+)
+def test_a_field_for_each_kind_of_parameter(parameter, kind):
+    assert field_kind(parameter) == kind
+
+
+@pytest.mark.parametrize(
+    ("result", "kind"),
+    [
+        (Result("x", "float"), "value"),
+        (Result("x", "bool"), "lamp"),
+        (Result("x", "float", widget="progress"), "progress"),
+        (Result("x", "str", widget="progress"), "value"),
+        (Result("x", "float", ndim=1), "curve"),
+        (Result("x", "float", ndim=2), "image"),
+        (Result("x", "float", ndim=2, widget="table"), "table"),
+        (Result("x", "float", ndim=1, widget="image"), "curve"),
+        (Result("x", "str", ndim=1), "list"),
+        (Result("x", "bool", ndim=1), "list"),
+        (Result("x", "str", ndim=1, widget="log"), "log"),
+        (Result("x", "str", ndim=2), "table"),
+        (Result("x", "float", ndim=1, widget="unheard of"), "curve"),
+    ],
+)
+def test_a_display_for_each_result_its_hint_only_where_it_fits(result, kind):
+    assert display_kind(result) == kind
+
+
+def test_curves_with_the_same_axes_share_a_plot_and_images_do_not():
+    interface = Interface(
+        "d",
+        results=(
+            Result("iq", "float", ndim=1, unit="1/cm", x="q", errors="e"),
+            Result("background", "float", ndim=1, unit="1/cm", x="q"),
+            Result("q", "float", ndim=1, hidden=True),
+            Result("counts", "float", ndim=1, unit="counts"),
+            Result("image", "int", ndim=2),
+            Result("mask", "int", ndim=2),
+        ),
+    )
+
+    assert [[r.name for r in group] for group in plots(interface)] == [
+        ["iq", "background"],
+        ["counts"],
+        ["image"],
+        ["mask"],
+    ]
+
+
+def test_boxes_follow_the_groups_and_leave_out_plots_hidden_and_expert_items():
+    interface = Interface(
+        "d",
+        parameters=(
+            Parameter("a", "float", group="two"),
+            Parameter("b", "float", level="expert", group="one"),
+        ),
+        results=(
+            Result("image", "int", ndim=2),
+            Result("h", "int", hidden=True),
+            Result("r", "int", group="x_y"),
+        ),
+        actions=(Action("Go"), Action("Init", level="expert")),
+        groups=(Group("one", "First"), Group("two", "Second", folded=True)),
+    )
+
+    shown = boxes(interface, expert=False)
+    assert [(box.title, box.folded) for box in shown] == [("Second", True), ("X y", False), ("", False)]
+    assert [action.name for action in shown[-1].actions] == ["Go"]
+    expert = boxes(interface, expert=True)
+    assert [box.title for box in expert] == ["First", "Second", "X y", ""]
+    assert [action.name for action in expert[-1].actions] == ["Go", "Init"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "results", "name"),
+    [
+        ([Parameter("acceleration", "float"), Parameter("Position", "float")], [], "Position"),
+        ([Parameter("preset", "float")], [Result("counts", "int")], "counts"),
+        ([Parameter("current", "float")], [Result("hidden", "int", hidden=True)], "current"),
+    ],
+)
+def test_the_number_that_stands_for_a_device(parameters, results, name):
+    assert main_item(Interface("d", parameters=tuple(parameters), results=tuple(results))).name == name
+
+
+def test_a_device_without_numbers_has_none():
+    assert (
+        main_item(Interface("s", results=(Result("text", "str"), Result("spectrum", "float", ndim=1))))
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("heights", "columns", "arranged"),
+    [
+        ([100, 100, 100], 1, [[0, 1, 2]]),
+        ([100, 100, 100], 3, [[0], [1], [2]]),
+        ([100, 200, 300], 2, [[0, 1], [2]]),
+        ([300, 100, 100, 100], 2, [[0], [1, 2, 3]]),
+        ([], 2, [[]]),
+    ],
+)
+def test_cards_fill_columns_in_order_and_evenly(heights, columns, arranged):
+    assert distribute(heights, columns) == arranged
