@@ -221,7 +221,7 @@ def _contiguous(item: Selector) -> bool:
 
 def read_only(array: Array) -> Array:
     """View an array so that it cannot be changed through the view."""
-    view = array.view()
+    view = np.asarray(array).view()
     view.flags.writeable = False
     return view
 

@@ -300,7 +300,7 @@ def _number(key: str, value: Dataset | str | float, unit: str) -> NDArray[Any]:
     """The value in `unit`; a bare number is taken to be in it."""
     if isinstance(value, str):
         raise GumtreeError("BAD_VALUE", f"{key} is a number, and cannot be {value!r}.")
-    if not hasattr(value, "unit"):
+    if not isinstance(value, Dataset):
         return np.asarray(value)
     found = conversion(value.unit, unit)
     if found is None:
@@ -308,9 +308,7 @@ def _number(key: str, value: Dataset | str | float, unit: str) -> NDArray[Any]:
             "BAD_UNIT", f"{key} has the unit {value.unit!r}, which cannot be converted to {unit!r}."
         )
     factor, offset = found
-    return (
-        np.asarray(value.values) if (factor, offset) == (1, 0) else np.asarray(value.values) * factor + offset
-    )
+    return value.values if (factor, offset) == (1, 0) else value.values * factor + offset
 
 
 @contextmanager

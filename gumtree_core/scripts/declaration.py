@@ -1,0 +1,343 @@
+"""How a script is declared: a class with typed parameters, results and actions."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from gumtree_core.errors import GumtreeError
+from gumtree_core.files import Run
+from gumtree_core.interface import Action, Group, Interface, Kind, Parameter, Result
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+_ACTION = "_gumtree_action"
+_MISSING: Any = object()
+_ARBITRARY = ConfigDict(arbitrary_types_allowed=True)
+
+
+@dataclass
+class _Parameter:
+    default: Any
+    ge: float | None
+    le: float | None
+    live: bool
+    texts: dict[str, Any]
+    name: str = ""
+    kind: Kind = "str"
+    ndim: int = 0
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+    adapter: TypeAdapter[Any] = field(default_factory=lambda: TypeAdapter(object))
+
+    def described(self) -> Parameter:
+        default = self.default
+        return Parameter(
+            name=self.name,
+            kind=self.kind,
+            default=None if default is _MISSING else default,
+            minimum=self.ge,
+            maximum=self.le,
+            choices=self.choices,
+            ndim=self.ndim,
+            required=default is _MISSING,
+            **self.texts,
+        )
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, script: Script | None, owner: type) -> Any:
+        if script is None:
+            return self
+        value = script._values.get(self.name, self.default)
+        if value is _MISSING:
+            raise GumtreeError("PARAMETER_MISSING", f"{self.name} is not set. It is required.")
+        return value
+
+    def __set__(self, script: Script, value: Any) -> None:
+        script._values[self.name] = self.checked(value)
+
+    def checked(self, value: Any) -> Any:
+        """The value as the declared type, or a GumtreeError that says what is allowed."""
+        if value is None and (self.optional or self.default is None):
+            return None
+        if self.kind == "run":
+            return _run(self.name, value)
+        try:
+            value = self.adapter.validate_python(value)
+        except ValidationError as error:
+            self._refuse(value, error)
+        for item in value if self.ndim and not isinstance(value, str) else (value,):
+            self._check_limits(item)
+        return value
+
+    def _refuse(self, value: Any, error: ValidationError) -> None:
+        if self.choices:
+            near = _nearest(str(value), self.choices)
+            raise GumtreeError(
+                "PARAMETER_OUT_OF_RANGE",
+                f"{self.name} cannot be {value!r}{near}; it is one of: {', '.join(self.choices)}.",
+            ) from error
+        what = {"float": "a number", "int": "a whole number", "bool": "true or false"}.get(self.kind, "text")
+        many = f"a list of which each is {what}" if self.ndim else what
+        raise GumtreeError("PARAMETER_TYPE", f"{self.name} cannot be {value!r}; it is {many}.") from error
+
+    def _check_limits(self, value: Any) -> None:
+        if self.kind not in ("float", "int"):
+            return
+        unit = f" {self.texts['unit']}" if self.texts.get("unit") else ""
+        if not math.isfinite(value):
+            raise GumtreeError(
+                "PARAMETER_OUT_OF_RANGE", f"{self.name} cannot be {value}; give a finite number."
+            )
+        if self.ge is not None and value < self.ge:
+            limit = f"below its minimum of {self.ge:g}{unit}"
+        elif self.le is not None and value > self.le:
+            limit = f"above its maximum of {self.le:g}{unit}"
+        else:
+            return
+        raise GumtreeError(
+            "PARAMETER_OUT_OF_RANGE", f"{self.name} cannot be {value:g}{unit}: that is {limit}."
+        )
+
+
+@dataclass
+class _Result:
+    texts: dict[str, Any]
+    name: str = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, script: Script | None, owner: type) -> Any:
+        if script is None:
+            return self
+        if self.name not in script._results:
+            raise GumtreeError("RESULT_MISSING", f"There is no {self.name} yet. Run an action first.")
+        return script._results[self.name]
+
+    def __set__(self, script: Script, value: Any) -> None:
+        script._results[self.name] = value
+
+
+def parameter(
+    default: Any = _MISSING,
+    *,
+    ge: float | None = None,
+    le: float | None = None,
+    label: str = "",
+    unit: str = "",
+    format: str = "",
+    help: str = "",
+    group: str = "",
+    level: Literal["operator", "expert"] = "operator",
+    live: bool = False,
+) -> Any:
+    """Declare a parameter; without a default it is required.
+
+    Parameters
+    ----------
+    ge, le
+        Least and greatest value allowed.
+    live
+        This parameter takes the run that is being measured when the script follows a detector.
+    """
+    texts = {"label": label, "unit": unit, "format": format, "help": help, "group": group, "level": level}
+    return _Parameter(default, ge, le, live, texts)
+
+
+def result(
+    *,
+    label: str = "",
+    unit: str = "",
+    format: str = "",
+    ndim: int = 0,
+    x: str = "",
+    log_x: bool = False,
+    log_y: bool = False,
+    widget: str = "",
+    help: str = "",
+    group: str = "",
+    level: Literal["operator", "expert"] = "operator",
+) -> Any:
+    """Declare a result; a curve has `ndim` 1 and names its axis with `x`, an image has `ndim` 2."""
+    return _Result(
+        {
+            "label": label, "unit": unit, "format": format, "ndim": ndim, "x": x, "log_x": log_x,
+            "log_y": log_y, "widget": widget, "help": help, "group": group, "level": level,
+        }
+    )  # fmt: skip
+
+
+def action(
+    label: str = "", *, help: str = "", group: str = "", live: bool = False
+) -> Callable[[Method], Method]:
+    """Declare a method as something the user can start; `live` marks the one that follows a detector."""
+
+    def mark(method: Method) -> Method:
+        setattr(method, _ACTION, {"label": label, "help": help, "group": group, "live": live})
+        return method
+
+    return mark
+
+
+def group(label: str = "", *, folded: bool = False) -> Any:
+    """Declare a group; parameters, results and actions name it with `group=`."""
+    return Group(name="", label=label, folded=folded)
+
+
+class Script:
+    """Base of all scripts: typed, validated parameters, results and actions.
+
+    The first line of the docstring is the title. `author` and `version` are shown to users. A script is
+    used as a plain class too::
+
+        reduction = SansReduction(sample=load("run.nxs"), transmission=0.8)
+        reduction.reduce()
+        reduction.iq
+    """
+
+    author: ClassVar[str] = ""
+    version: ClassVar[str] = ""
+    _parameters: ClassVar[dict[str, _Parameter]] = {}
+
+    def __init__(self, **parameters: Any) -> None:
+        self._values: dict[str, Any] = {}
+        self._results: dict[str, Any] = {}
+        self._report: Callable[[float | None, str], None] = lambda fraction, text: None
+        self.set(**parameters)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hints = get_type_hints(cls, vars(inspect.getmodule(cls) or object))
+        cls._parameters = dict(cls._parameters)
+        for name, declared in vars(cls).items():
+            if isinstance(declared, _Parameter):
+                _complete(declared, hints.get(name, str), cls)
+                cls._parameters[name] = declared
+
+    def set(self, **parameters: Any) -> None:
+        """Set parameters by name; nothing is set if one of them is wrong."""
+        for name in parameters:
+            if name not in self._parameters:
+                near = _nearest(name, self._parameters)
+                known = ", ".join(self._parameters)
+                raise GumtreeError(
+                    "PARAMETER_UNKNOWN", f"There is no parameter {name}{near}. There are: {known}."
+                )
+        checked = {name: self._parameters[name].checked(value) for name, value in parameters.items()}
+        self._values.update(checked)
+
+    def parameters_set(self) -> dict[str, Any]:
+        """The value of each parameter that has one."""
+        return {
+            name: self._values.get(name, each.default)
+            for name, each in self._parameters.items()
+            if name in self._values or each.default is not _MISSING
+        }
+
+    def progress(self, fraction: float, text: str = "") -> None:
+        """Say how much is done, from 0 to 1."""
+        self._report(fraction, text)
+
+    def log(self, text: str) -> None:
+        """Say a line to the user."""
+        self._report(None, text)
+
+    @classmethod
+    def live_action(cls) -> str:
+        """The action that follows a detector; empty if there is none."""
+        return next((name for name, marks in _actions(cls) if marks["live"]), "")
+
+    @classmethod
+    def live_parameter(cls) -> str:
+        """The parameter that takes the run being measured; empty if there is none."""
+        return next((name for name, declared in cls._parameters.items() if declared.live), "")
+
+    @classmethod
+    def interface(cls) -> Interface:
+        """All that the script offers, as plain data."""
+        members = [(name, each) for base in reversed(cls.__mro__) for name, each in vars(base).items()]
+        title, _, rest = (inspect.getdoc(cls) or cls.__name__).partition("\n")
+        return Interface(
+            name=cls.__name__,
+            title=title,
+            help=rest.strip(),
+            parameters=tuple(each.described() for each in cls._parameters.values()),
+            results=tuple(
+                Result(name=name, kind="float", **each.texts)
+                for name, each in members
+                if isinstance(each, _Result)
+            ),
+            actions=tuple(
+                Action(name=name, label=marks["label"] or name, help=marks["help"], group=marks["group"])
+                for name, marks in _actions(cls)
+            ),
+            groups=tuple(
+                Group(name, each.label or name, each.folded)
+                for name, each in members
+                if isinstance(each, Group)
+            ),
+            metadata={"author": cls.author, "version": cls.version},
+        )
+
+
+def _actions(cls: type) -> list[tuple[str, dict[str, Any]]]:
+    members = [(name, each) for base in reversed(cls.__mro__) for name, each in vars(base).items()]
+    return [
+        (name, {**marks, "help": marks["help"] or inspect.getdoc(each) or ""})
+        for name, each in members
+        if (marks := getattr(each, _ACTION, None))
+    ]
+
+
+def _complete(declared: _Parameter, hint: Any, cls: type) -> None:
+    """Take kind, choices and validation from the type that is written beside the parameter."""
+    if get_origin(hint) in (Union, UnionType):
+        parts = [each for each in get_args(hint) if each is not NoneType]
+        declared.optional = len(parts) < len(get_args(hint))
+        hint = parts[0]
+    item = hint
+    if get_origin(hint) is list:
+        declared.ndim, (item,) = 1, get_args(hint)
+    if get_origin(item) is Literal:
+        declared.kind, declared.choices = "choice", tuple(str(each) for each in get_args(item))
+    elif item in _KINDS:
+        declared.kind = _KINDS[item]
+    else:
+        raise GumtreeError(
+            "SCRIPT_BROKEN",
+            f"{cls.__name__}.{declared.name} has type {hint}; a parameter is one of "
+            f"{', '.join(each.__name__ for each in _KINDS)}, Literal, or a list of these.",
+        )
+    declared.adapter = TypeAdapter(hint, config=_ARBITRARY if item is Run else None)
+    if declared.default is not _MISSING:
+        declared.default = declared.checked(declared.default)
+
+
+_KINDS: dict[Any, Kind] = {
+    float: "float", int: "int", bool: "bool", str: "str", Path: "file", Run: "run",
+}  # fmt: skip
+
+
+def _run(name: str, value: Any) -> Run:
+    from gumtree_core.files import load
+
+    if isinstance(value, Run):
+        return value
+    if isinstance(value, (str, Path)):
+        return load(value)
+    raise GumtreeError("PARAMETER_TYPE", f"{name} cannot be {value!r}; it is a run or the path of its file.")
+
+
+def _nearest(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
