@@ -84,10 +84,10 @@ class ScanEngine:
         log: Callable[[str], None] = logger.info,
         on_pause: Callable[[bool], None] = lambda paused: None,
     ) -> None:
-        self._definition = definition
-        self._counter = counter
-        self._detectors = tuple(detectors)
-        self._actuator = actuator
+        self.definition = definition
+        self.counter = counter
+        self.detectors = tuple(detectors)
+        self.actuator = actuator
         self._attempts = attempts
         self._log = log
         self._on_pause = on_pause
@@ -125,9 +125,9 @@ class ScanEngine:
         fraction = None
         if self._counting:
             try:
-                fraction = self._counter.fraction()
+                fraction = self.counter.fraction()
             except GumtreeError:
-                logger.debug("%s does not tell its progress", self._counter.name, exc_info=True)
+                logger.debug("%s does not tell its progress", self.counter.name, exc_info=True)
         return self._estimate.progress(fraction)
 
     # the scan's own thread
@@ -140,7 +140,7 @@ class ScanEngine:
         """
         done = 0
         try:
-            for number, target in enumerate(self._definition.targets()):
+            for number, target in enumerate(self.definition.targets()):
                 self._rest_while_paused()
                 point = self._measure(number, target)
                 record(point)
@@ -154,7 +154,7 @@ class ScanEngine:
         except BaseException:
             self._quiet()
             raise
-        planned = self._definition.points
+        planned = self.definition.points
         if done == planned and self._request is None:
             return Outcome(Ending.COMPLETE, done, f"{done} of {planned} points.")
         ending = self._request or Ending.STOPPED
@@ -173,38 +173,38 @@ class ScanEngine:
                     raise _EndedOnRequest from error
                 failure = error
                 tried = f"attempt {attempt} of {self._attempts}"
-                self._log(f"Point {number + 1} of {self._definition.points}, {tried}: {error.message}")
+                self._log(f"Point {number + 1} of {self.definition.points}, {tried}: {error.message}")
                 self._quiet()
         raise failure
 
     def _attempt(self, number: int, target: float | None) -> Point:
         position = self._move(target)
-        for detector in self._detectors:
+        for detector in self.detectors:
             with self._using(detector):
                 detector.prepare()
-        with self._using(self._counter):
-            self._counter.prepare()
-            self._counter.start(self._definition.preset_mode, self._definition.preset)
+        with self._using(self.counter):
+            self.counter.prepare()
+            self.counter.start(self.definition.preset_mode, self.definition.preset)
             self._counting = True
             try:
-                self._wait(self._counter)
+                self._wait(self.counter)
             finally:
                 self._counting = False
-        for detector in self._detectors:
+        for detector in self.detectors:
             with self._using(detector, anew=False):
                 detector.wait(READOUT_TIMEOUT)
         readings = {}
-        for device in (self._counter, *self._detectors):
+        for device in (self.counter, *self.detectors):
             with self._named(device):
                 readings[device.name] = device.read()
         if self._request is Ending.ABORTED or (
-            self._request and not readings[self._counter.name].get("time", 1)
+            self._request and not readings[self.counter.name].get("time", 1)
         ):
             raise _EndedOnRequest
         return Point(number, position, readings)
 
     def _move(self, target: float | None) -> float | None:
-        actuator = self._actuator
+        actuator = self.actuator
         if actuator is None or target is None:
             self._raise_if_ended()
             return None
@@ -270,7 +270,7 @@ class ScanEngine:
 
     def _quiet(self) -> None:
         """Stop all that can be reached."""
-        for device in (self._actuator, self._counter, *self._detectors):
+        for device in (self.actuator, self.counter, *self.detectors):
             if device is not None:
                 self._stop(device)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from gumtree_core.data.units import canonical
 from gumtree_core.errors import GumtreeError
 from gumtree_core.paths import config_directory
 
@@ -94,6 +95,14 @@ def gumtree_layout() -> Layout:
         classes=dict(table["classes"]),
         constants=dict(table["constants"]),
     )
+
+
+def known_unit(text: str) -> str:
+    """The unit in its one spelling; none if it is a word of the instrument's own, such as "plates"."""
+    try:
+        return canonical(text)
+    except GumtreeError:
+        return ""
 
 
 def _place(key: str, item: dict[str, Any]) -> Place:

@@ -1,0 +1,217 @@
+"""The live instrument under logical keys: what a file would say, read from Tango attributes now."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tango
+from ruamel.yaml import YAML, YAMLError
+
+from gumtree_core.data import Dataset
+from gumtree_core.data.units import conversion, parse_quantity
+from gumtree_core.errors import GumtreeError
+from gumtree_core.files.nexus_layout import Place, gumtree_layout, known_unit
+from gumtree_core.files.run import Run
+from servers.dialects.connection import gumtree_error
+
+FORMAT = "live"
+RETRY = 1.0
+"""Seconds for which a device that did not answer is not asked again."""
+
+Problem = Callable[[GumtreeError], None]
+Value = Dataset | str
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a key comes from: an attribute, or (without device) a literal.
+
+    `table` gives what the key is at certain values of the attribute, in the key's own unit.
+    """
+
+    place: Place
+    device: str = ""
+    attribute: str = ""
+    literal: Value = ""
+    table: Mapping[float, Any] | None = None
+
+
+def live_run(
+    lines: Iterable[str], *, detector: str = "", counter: str = "", problem: Problem | None = None
+) -> Run:
+    """The instrument as it is now, as a Run of Datasets; see `LiveKeys`."""
+    return LiveKeys(lines, detector=detector, counter=counter).run(problem)
+
+
+class LiveKeys:
+    """Reads logical keys from the live instrument; keeps its connections.
+
+    Parameters
+    ----------
+    lines
+        ``key=domain/family/member/attribute``; the same followed by a table, such as ``{0: 1, 1: 0.1}`` for
+        the transmission of an attenuator with 0 or 1 plates in; ``key=text``; or ``key=number unit``.
+    detector
+        Device that gives the keys of `detector/` which the lines do not.
+    counter
+        Device that gives `monitor/counts` and `monitor/time` unless the lines do.
+
+    Raises
+    ------
+    GumtreeError
+        BAD_KEY_LINE, UNKNOWN_KEY, BAD_UNIT.
+    """
+
+    def __init__(self, lines: Iterable[str], *, detector: str = "", counter: str = "") -> None:
+        self._sources = {source.place.key: source for source in map(_source, lines)}
+        devices = ((detector, _DETECTOR), (counter, _COUNTER))
+        for device, attributes in devices:
+            for key, attribute in attributes.items() if device else ():
+                self._sources.setdefault(key, _Source(gumtree_layout().place(key), device, attribute))
+        self._proxies: dict[str, tango.DeviceProxy] = {}
+        self._units: dict[tuple[str, str], str] = {}
+        self._lost: dict[str, tuple[float, GumtreeError]] = {}
+
+    def run(self, problem: Problem | None = None) -> Run:
+        """All keys as a Run, in memory."""
+        return Run(self.read(problem), format=FORMAT)
+
+    def read(self, problem: Problem | None = None) -> dict[str, Value]:
+        """All keys; what cannot be read is told to `problem` and left out, or raised if there is none."""
+        values: dict[str, Value] = {}
+        by_device: dict[str, list[_Source]] = {}
+        for source in self._sources.values():
+            if source.device:
+                by_device.setdefault(source.device, []).append(source)
+            else:
+                values[source.place.key] = source.literal
+        for device, sources in by_device.items():
+            try:
+                answers = self._ask(device, [source.attribute for source in sources])
+            except GumtreeError as error:
+                _tell(problem, error)
+                continue
+            for source, answer in zip(sources, answers, strict=True):
+                try:
+                    values[source.place.key] = self._value(source, answer)
+                except GumtreeError as error:
+                    _tell(problem, GumtreeError(error.reason, f"{source.place.key}: {error.message}"))
+        return {key: values[key] for key in self._sources if key in values}
+
+    def _ask(self, device: str, attributes: list[str]) -> list[tango.DeviceAttribute]:
+        since, failure = self._lost.get(device, (0.0, None))
+        if failure is not None and time.monotonic() - since < RETRY:
+            raise failure
+        try:
+            proxy = self._proxies.get(device) or tango.DeviceProxy(device)
+            answers: list[tango.DeviceAttribute] = proxy.read_attributes(attributes)
+            if any((device, name) not in self._units for name in attributes):
+                for name, config in zip(attributes, proxy.get_attribute_config(attributes), strict=True):
+                    self._units[device, name] = "" if config.unit == "No unit" else config.unit
+        except tango.DevFailed as error:
+            failure = gumtree_error(device, error)
+            self._lost[device] = (time.monotonic(), failure)
+            self._proxies.pop(device, None)
+            raise failure from error
+        self._proxies[device] = proxy
+        self._lost.pop(device, None)
+        return answers
+
+    def _value(self, source: _Source, answer: tango.DeviceAttribute) -> Value:
+        where = f"{source.device}/{source.attribute}"
+        if answer.has_failed:
+            raise gumtree_error(where, tango.DevFailed(*answer.get_err_stack()))
+        if answer.quality == tango.AttrQuality.ATTR_INVALID:
+            raise GumtreeError("NO_VALUE", f"{where} has no value at present.")
+        if source.table is not None:
+            return _look_up(source, source.table, float(answer.value))
+        if source.place.text:
+            return str(answer.value)
+        return dataset(source.place, answer.value, self._units[source.device, source.attribute])
+
+
+def dataset(place: Place, value: Any, unit: str) -> Dataset:
+    """A value in `unit` as the Dataset of a logical key, in the key's own unit."""
+    if place.unit is None:
+        return Dataset(value, unit=known_unit(unit), title=place.key)
+    found = conversion(known_unit(unit) or place.unit, place.unit)
+    if found is None:
+        raise GumtreeError("BAD_UNIT", f"its unit is {unit!r}, which cannot be converted to {place.unit!r}.")
+    if found != (1, 0):
+        value = value * found[0] + found[1]
+    return Dataset(value, "poisson" if place.poisson else None, unit=place.unit, title=place.key)
+
+
+def _source(line: str) -> _Source:
+    key, equals, text = (part.strip() for part in line.partition("="))
+    if not equals or not text:
+        raise GumtreeError(
+            "BAD_KEY_LINE",
+            f"{line!r} maps no logical key: write key=domain/family/member/attribute, or key=value unit.",
+        )
+    place = gumtree_layout().place(key)
+    address = _ADDRESS.fullmatch(text)
+    if address:
+        table = _table(line, address["table"]) if address["table"] else None
+        return _Source(place, address["device"], address["attribute"], table=table)
+    if place.text:
+        return _Source(place, literal=text)
+    return _Source(place, literal=_quantity(place, text))
+
+
+def _table(line: str, text: str) -> dict[float, Any]:
+    try:
+        table = YAML(typ="safe", pure=True).load(text)
+        return {float(position): value for position, value in table.items()}
+    except (YAMLError, AttributeError, TypeError, ValueError) as error:
+        raise GumtreeError(
+            "BAD_KEY_LINE", f"{line!r}: {text!r} is no table; write it like {{0: 1, 1: 0.1}}."
+        ) from error
+
+
+def _look_up(source: _Source, table: Mapping[float, Any], position: float) -> Value:
+    """What stands in the table at `position`, which may be off by a tenth of the step to the next entry."""
+    nearest = min(table, key=lambda each: abs(each - position))
+    steps = [abs(each - nearest) for each in table if each != nearest]
+    if abs(nearest - position) > min(steps, default=1.0) / 10:
+        raise GumtreeError(
+            "NOT_IN_TABLE",
+            f"{source.device}/{source.attribute} is at {position:.7g}, and the table knows only "
+            f"{', '.join(f'{each:.7g}' for each in table)}.",
+        )
+    value = table[nearest]
+    return str(value) if source.place.text else dataset(source.place, float(value), "")
+
+
+def _quantity(place: Place, text: str) -> Dataset:
+    try:
+        number, unit = float(text), ""
+    except ValueError:
+        number, unit = parse_quantity(text)
+    try:
+        return dataset(place, number, unit)
+    except GumtreeError as error:
+        raise GumtreeError(error.reason, f"{place.key}={text}: {error.message}") from error
+
+
+def _tell(problem: Problem | None, error: GumtreeError) -> None:
+    if problem is None:
+        raise error
+    problem(error)
+
+
+_ADDRESS = re.compile(r"(?P<device>[^\s{]+/[^\s{]+/[^\s{]+)/(?P<attribute>[\w-]+)(?:\s+(?P<table>\{.*\}))?")
+_DETECTOR: Mapping[str, str] = {
+    "detector/counts": "image",
+    "detector/time": "time",
+    "detector/pixel_size_x": "pixel_size_x",
+    "detector/pixel_size_y": "pixel_size_y",
+    "detector/beam_center_x": "beam_center_x",
+    "detector/beam_center_y": "beam_center_y",
+    "detector/dead_time": "dead_time",
+}
+_COUNTER: Mapping[str, str] = {"monitor/counts": "counts", "monitor/time": "time"}
