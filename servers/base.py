@@ -136,7 +136,7 @@ class GumtreeDevice(Device):
         self._configured: dict[str, dict[str, str]] = getattr(self, "_configured", {})
         self.set_state(DevState.INIT)
         self.set_status("The device is starting.")
-        for name in ("State", "Status"):
+        for name in ("State", "Status", "ui_hints"):
             self.set_change_event(name, True, False)
         for name in _hints_of(type(self), _ATTRIBUTE_HINT):
             self.set_change_event(name, True, False)
@@ -279,6 +279,10 @@ class GumtreeDevice(Device):
     def read_ui_hints(self) -> str:
         """Hints as JSON: "schema", "groups", "attributes": {name: {...}}, "commands": {name: {...}}."""
         return json.dumps(self.hints())
+
+    def push_hints(self) -> None:
+        """Tell clients that the hints have changed; for a device that extends `hints` and whose do."""
+        self.push_change_event("ui_hints", self.read_ui_hints())
 
     def hints(self) -> dict[str, Any]:
         """What `ui_hints` publishes; devices with dynamic members extend it."""

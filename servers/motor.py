@@ -125,6 +125,7 @@ class GumtreeMotor(HardwareDevice):
         per = axis.unit or "1"
         self.configure_attribute("velocity", unit=f"{per}/s")
         self.configure_attribute("acceleration", unit=f"{per}/s^2")
+        self.push_hints()
         settings = {"velocity": self.core.velocity, "acceleration": self.core.acceleration}
         self.publish(**settings)
         self.set_written(**settings, backlash=self.core.backlash)
