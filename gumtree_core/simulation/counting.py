@@ -289,10 +289,10 @@ def draw(generator: np.random.Generator, rate: NDArray[np.float64], time: float)
     has the same distribution and takes less time.
     """
     expected = float(rate.sum()) * time
-    if expected > rate.size:
+    if expected > rate.size / 4:
         return generator.poisson(rate * time)
     cumulative = np.cumsum(rate)
-    places = generator.random(generator.poisson(expected)) * cumulative[-1]
+    places = np.sort(generator.random(generator.poisson(expected))) * cumulative[-1]
     pixels = np.searchsorted(cumulative, places, side="right")
     return np.bincount(pixels, minlength=rate.size).reshape(rate.shape)
 

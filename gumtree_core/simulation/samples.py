@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -48,6 +48,8 @@ class Sample:
         Whether it is held in a quartz cell (the sample `empty_cell`).
     opaque
         Whether it lets nothing pass.
+    uncertainty
+        Of a certified standard: of dSigma/dOmega in 1/cm at q; None where the curve is exact.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Sample:
     absorption: float = 0.0
     cell: bool = False
     opaque: bool = False
+    uncertainty: Curve | None = None
 
     def iq(self, q: Array) -> Array:
         """dSigma/dOmega in 1/cm at q in 1/angstrom, incoherent background included."""
@@ -85,11 +88,17 @@ class Sample:
 
 
 def _samples() -> Mapping[str, Sample]:
-    carbon: Callable[[Array], Array] = log_interpolation(GLASSY_CARBON[:, 0], GLASSY_CARBON[:, 1])
     listed = (
         Sample("empty_beam", "Empty beam"),
         Sample("blocked_beam", "Cadmium", opaque=True),
-        Sample("glassy_carbon", "Glassy carbon, NIST SRM 3600", THICKNESS, carbon, absorption=0.0003),
+        Sample(
+            "glassy_carbon",
+            "Glassy carbon, NIST SRM 3600",
+            THICKNESS,
+            log_interpolation(GLASSY_CARBON[:, 0], GLASSY_CARBON[:, 1]),
+            absorption=0.0003,
+            uncertainty=log_interpolation(GLASSY_CARBON[:, 0], GLASSY_CARBON[:, 2]),
+        ),
         Sample(
             "empty_cell",
             "Quartz cell, empty",

@@ -128,7 +128,7 @@ class World:
     def restore(self, memory: Memory) -> None:
         """Stand as the memory says.
 
-        Counts are not kept. The restart takes a number of its own, so that readers see that their count is gone.
+        Counts are not kept. The restart takes a number of its own, so that readers see that theirs is gone.
         """
         with self.lock:
             for name, axis in self.axes.items():
