@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -25,7 +24,7 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[str] | None = None
         self.start()
 
     def resource(self, name: str) -> str:
@@ -35,6 +34,7 @@ class Server:
         return tango.DeviceProxy(self.resource(name))
 
     def start(self) -> None:
+        """Returns when the devices answer."""
         devices = ",".join(f"{name}::test/{name.lower()}/1" for name in self.classes)
         self.process = subprocess.Popen(
             [
@@ -42,21 +42,15 @@ class Server:
                 *("-ORBendPoint", f"giop:tcp:127.0.0.1:{self.port}"),
             ],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
         )
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                tango.DeviceProxy(self.resource(self.classes[-1].lower())).ping()
-                return
-            except tango.DevFailed:
-                assert self.process.poll() is None, "the server ended"
-                assert time.monotonic() < deadline, "the server does not answer"
-                time.sleep(0.05)
+        assert self.process.stdout.readline().startswith("Ready"), "the server does not start"
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(timeout=10)
+        self.process.stdout.close()
 
     def stop(self) -> None:
         if self.process.poll() is None:

@@ -1,5 +1,6 @@
 """Small Tango devices to show: a motor, a detector, a reduction with members that come at run time."""
 
+import sys
 import time
 
 import numpy as np
@@ -283,4 +284,5 @@ class Fast(GumtreeDevice):
 
 
 if __name__ == "__main__":
-    run((Motor, Detector, Reduction, Foreign, Fast))
+    wanted = sys.argv[sys.argv.index("-dlist") + 1]
+    run([each for each in (Motor, Detector, Reduction, Foreign, Fast) if f"{each.__name__}::" in wanted])
