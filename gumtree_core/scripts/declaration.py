@@ -217,7 +217,7 @@ class Script:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        hints = get_type_hints(cls, vars(inspect.getmodule(cls) or object))
+        hints = get_type_hints(cls)
         cls._parameters = dict(cls._parameters)
         for name, declared in vars(cls).items():
             if isinstance(declared, _Parameter):
