@@ -13,7 +13,7 @@ from . import units
 from .axis import Axis
 from .checks import is_dataset
 from .selection import Array, Shape, rearrange
-from .ufuncs import ANGLE_CONVERSIONS, BINARY, COMPARISONS, LOGIC, QUESTIONS, UNARY, Binary
+from .ufuncs import ANGLE_CONVERSIONS, BINARY, BITWISE, COMPARISONS, LOGIC, QUESTIONS, UNARY, Binary
 from .uncertainty import Uncertainty, combine
 
 if TYPE_CHECKING:
@@ -123,8 +123,16 @@ def _real(values: Array) -> Array:
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
+def _check_logic(function: np.ufunc, *arguments: Array) -> None:
+    if function in BITWISE and any(array.dtype.kind == "f" for array in arguments):
+        raise GumtreeError(
+            "UNSUPPORTED_FUNCTION", f"numpy.{function.__name__} joins booleans, such as (a > 1) & (a < 5)."
+        )
+
+
 def _unary(function: np.ufunc, ds: Dataset) -> Dataset:
     if function in QUESTIONS:
+        _check_logic(function, ds.values)
         return _like(ds, function(ds.values), "", Uncertainty(), ds.history)
     rule = UNARY[function]
     unit = ds.unit
@@ -176,6 +184,7 @@ def _binary(function: np.ufunc, left: Any, right: Any) -> Dataset:
     masks = _merged_masks(left, right, dims)
     axes = _merged_axes(left, right, symbol)
     history = _merged_history(left, right)
+    _check_logic(function, a.values, b.values)
     if function in LOGIC or function in COMPARISONS:
         values, _, _ = _in_one_unit(a, b, symbol) if function in COMPARISONS else (b.values, 1.0, "")
         result = np.asarray(function(a.values, values))
@@ -291,7 +300,10 @@ def _operand(operand: Any, dims: tuple[str, ...], shape: Shape, symbol: str) -> 
         places = _places(operand.dims, dims)
         values = rearrange(operand.values, places)
         return _Operand(values, operand.unit, operand.uncertainty.rearranged(places), operand.name, False)
-    array = np.asarray(operand)
+    try:
+        array = np.asarray(operand)
+    except ValueError:  # a ragged list
+        array = np.empty((), dtype=object)
     if array.dtype.kind not in "biuf":
         raise GumtreeError(
             "BAD_OPERAND",

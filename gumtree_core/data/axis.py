@@ -51,10 +51,13 @@ class Axis:
         title: str = "",
         edges: str | None = None,
     ) -> None:
-        array = read_only(np.asarray(values))
+        try:
+            array = read_only(np.asarray(values))
+            spread = None if errors is None else read_only(np.asarray(errors, dtype=np.float64))
+        except (TypeError, ValueError) as error:
+            raise GumtreeError("BAD_AXIS", "The values of an axis form no array of numbers.") from error
         if array.dtype.kind not in "biufMm":
             raise GumtreeError("BAD_AXIS", f"An axis holds numbers or times, not {array.dtype}.")
-        spread = None if errors is None else read_only(np.asarray(errors, dtype=np.float64))
         if spread is not None and spread.shape != array.shape:
             raise GumtreeError(
                 "BAD_AXIS",
@@ -226,7 +229,7 @@ def read_only(array: Array) -> Array:
     return view
 
 
-def place(axis: Any, name: str, dims: tuple[str, ...], shape: tuple[int, ...]) -> Axis:
+def place(given: Any, name: str, dims: tuple[str, ...], shape: tuple[int, ...]) -> Axis:
     """Make an Axis of what the user gave and find the dimensions that it runs along.
 
     Raises
@@ -234,11 +237,11 @@ def place(axis: Any, name: str, dims: tuple[str, ...], shape: tuple[int, ...]) -
     GumtreeError
         BAD_AXIS where its shape fits no dimension of the data.
     """
-    if not isinstance(axis, Axis):
-        axis = axis.as_axis() if hasattr(axis, "as_axis") else Axis(axis)
-    assert isinstance(axis, Axis)
+    axis: Axis = given if isinstance(given, Axis) else getattr(given, "as_axis", lambda: Axis(given))()
+    # A Dataset of numbers in a row has the dimension "x" without its maker's intent: the axis' name counts.
+    by_name = axis.ndim == 1 and name in dims and axis is not given
     sizes = dict(zip(dims, shape, strict=True))
-    found = axis.dims
+    found = (name,) if by_name else axis.dims
     if found is None:
         found = _guess(axis, name, dims, shape)
     missing = [d for d in found if d not in sizes]

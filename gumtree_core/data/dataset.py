@@ -79,6 +79,15 @@ class Dataset(NDArrayOperatorsMixin):
 
     __hash__ = None  # type: ignore[assignment]
 
+    # `a += b` gives a new Dataset too.
+    __iadd__ = NDArrayOperatorsMixin.__add__
+    __isub__ = NDArrayOperatorsMixin.__sub__
+    __imul__ = NDArrayOperatorsMixin.__mul__
+    __itruediv__ = NDArrayOperatorsMixin.__truediv__
+    __ipow__ = NDArrayOperatorsMixin.__pow__
+    __iand__ = NDArrayOperatorsMixin.__and__
+    __ior__ = NDArrayOperatorsMixin.__or__
+
     def __init__(
         self,
         values: npt.ArrayLike,

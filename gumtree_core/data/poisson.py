@@ -22,19 +22,20 @@ def poisson(
     Parameters
     ----------
     counts
-        Counts, 0 or more, as an array, or as a Dataset whose errors are replaced; rates and normalised counts are
-        none.
+        Counts, 0 or more, as an array, or as a Dataset whose errors are replaced; rates and normalised counts
+        are none.
     zero_count_variance
-        Variance of an element of 0 counts. Reductions differ, and the result where counts are few depends on it:
-        0 is the plain estimate from one count; 1 is the rule of the SANS programs of ORNL and Mantid. There is no
-        default.
+        Variance of an element of 0 counts. Reductions differ, and the result where counts are few depends on
+        it: 0 is the plain estimate from one count; 1 is the rule of the SANS programs of ORNL and Mantid.
+        There is no default.
     unit, **options
         As `Dataset` takes them; not with a Dataset.
 
     Raises
     ------
     GumtreeError
-        BAD_COUNTS where counts are negative or not finite; BAD_VARIANCES where `zero_count_variance` is negative.
+        BAD_COUNTS where counts are negative or not finite; BAD_VARIANCES where `zero_count_variance` is
+        negative.
     """
     if not (zero_count_variance >= 0 and np.isfinite(zero_count_variance)):
         raise GumtreeError(

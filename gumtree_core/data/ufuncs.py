@@ -111,10 +111,11 @@ BINARY: dict[np.ufunc, Binary] = {
 COMPARISONS: frozenset[Any] = frozenset(
     (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
 )
+BITWISE: frozenset[Any] = frozenset((np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert))
 LOGIC: frozenset[Any] = frozenset(
     (np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor)
 )
 QUESTIONS: frozenset[Any] = frozenset(
     (np.isfinite, np.isnan, np.isinf, np.signbit, np.logical_not, np.invert)
 )
-"""Comparisons and questions give booleans without unit and error."""
+"""Comparisons, logic and questions give booleans without unit and error."""
