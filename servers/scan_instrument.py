@@ -48,7 +48,7 @@ class ScanInstrument:
         self._connected: dict[str, object] = {}
 
     def motor_name(self, text: str) -> str:
-        """The name of the motor that is meant: by its name, or by its device's; ACTUATOR_UNKNOWN if none is."""
+        """The name of the motor that is meant, by its name or its device's; else ACTUATOR_UNKNOWN."""
         for name, device in self.motors.items():
             if text.lower() in (name.lower(), device.lower()):
                 return name
@@ -64,12 +64,17 @@ class ScanInstrument:
         """What sets the preset; waits for it if it does not answer."""
         device = self._counter
         if not device:
-            raise GumtreeError("PROPERTY_MISSING", "The property Counter is empty: set it to a GumtreeCounter.")
+            raise GumtreeError(
+                "PROPERTY_MISSING", "The property Counter is empty: set it to a GumtreeCounter."
+            )
         return self._once(device, lambda: as_preset_counter(device, patience=PATIENCE))
 
     def detectors(self) -> list[Countable]:
         """What is read at each point; waits for those that do not answer."""
-        return [self._once(each, lambda each=each: as_countable(each, patience=PATIENCE)) for each in self._detectors]
+        return [
+            self._once(each, lambda each=each: as_countable(each, patience=PATIENCE))
+            for each in self._detectors
+        ]
 
     def known(self, problem: Problem) -> Values:
         """What is known before the first point: all keys that no point gives, and where the motors are."""

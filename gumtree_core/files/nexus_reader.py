@@ -161,20 +161,21 @@ def _open(path: Path) -> Iterator[h5py.File]:
     except FileNotFoundError as error:
         raise GumtreeError("FILE_MISSING", f"{path} does not exist. Give the path of a data file.") from error
     except OSError as error:
-        file = _open_while_written(path, error)
+        if not h5py.is_hdf5(path):
+            raise GumtreeError("FILE_FORMAT_UNKNOWN", f"{path} is no HDF5 file: {error}.") from error
+        file = _open_again(path)
     with file:
         yield file
 
 
-def _open_while_written(path: Path, reason: OSError) -> h5py.File:
+def _open_again(path: Path) -> h5py.File:
+    """Open what could not be opened: it is, or was until now, open for writing; or it is damaged."""
     try:
-        return h5py.File(path, "r", swmr=True)
+        return h5py.File(path, "r", swmr=is_open_for_writing(path))
     except OSError as error:
-        if not h5py.is_hdf5(path):
-            raise GumtreeError("FILE_FORMAT_UNKNOWN", f"{path} is no HDF5 file: {reason}.") from error
         raise GumtreeError(
             "FILE_DAMAGED",
-            f"{path} cannot be read: {reason}. Is it truncated? Copy it again from its source.",
+            f"{path} cannot be read: {error}. It may be truncated; copy it again from its source.",
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from typing import Any
@@ -38,17 +39,12 @@ class GumtreeMovable:
     def check(self, target: float) -> None:
         """Raise GumtreeError if the limits in the attribute's configuration forbid `target`."""
         config = self._configuration()
-        low, high = _limit(config.min_value), _limit(config.max_value)
-        if (low is not None and target < low) or (high is not None and target > high):
-            limits = [
-                f"{'not below' if limit is low else 'not above'} {limit:.7g} {self.unit}".rstrip()
-                for limit in (low, high)
-                if limit is not None
-            ]
+        low, high = _limit(config.min_value, -math.inf), _limit(config.max_value, math.inf)
+        if not low <= target <= high:
             raise GumtreeError(
                 "POSITION_OUTSIDE_LIMITS",
-                f"{self.name} cannot move to {self._text(target)}: its position may be "
-                f"{' and '.join(limits)}. Choose a position within these limits.",
+                f"{self.name} cannot move to {self._text(target)}: its limits are {self._text(low)} and "
+                f"{self._text(high)}. Choose a position between them.",
             )
 
     def move(self, target: float) -> None:
@@ -183,11 +179,11 @@ class GumtreePresetCounter(_Counting):
         return {"counts": counts, "time": time}
 
 
-def _limit(text: str) -> float | None:
+def _limit(text: str, otherwise: float) -> float:
     try:
         return float(text)
     except ValueError:  # "Not specified"
-        return None
+        return otherwise
 
 
 def _unit(text: str) -> str:
