@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,17 +11,23 @@ import pytest
 
 
 class EventLog:
-    """Change events of devices, in the order in which they came: (attribute, value, quality)."""
+    """Change events of devices, in the order in which they came: (attribute, value, quality).
+
+    The first event of a subscription tells the present value, and is no change: it is in `first`.
+    """
 
     def __init__(self) -> None:
         self.events: list[tuple[str, Any, str]] = []
+        self.first: dict[str, Any] = {}
         self.errors: list[str] = []
+        self._subscriber = 0
         self._subscriptions: list[tuple[Any, int]] = []
 
     def follow(self, proxy: Any, *attributes: str) -> EventLog:
-        """Subscribe; the first event of each attribute is its present value."""
+        """Subscribe to attributes of a device."""
         import tango
 
+        self._subscriber = threading.get_ident()
         for attribute in attributes:
             number = proxy.subscribe_event(attribute, tango.EventType.CHANGE_EVENT, self)
             self._subscriptions.append((proxy, number))
@@ -33,6 +40,9 @@ class EventLog:
             return
         name = event.attr_name.split("/")[-1].split("#")[0].lower()
         value = event.attr_value
+        if threading.get_ident() == self._subscriber:  # called from within subscribe_event
+            self.first[name] = value.value
+            return
         self.events.append((name, value.value, str(value.quality).removeprefix("ATTR_")))
 
     def clear(self) -> None:

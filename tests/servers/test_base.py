@@ -146,7 +146,6 @@ def failure(call: Any, *arguments: Any) -> tango.DevError:
 def test_a_value_is_pushed_when_it_differs_and_only_then(device, events):
     device.Fill()
     events.follow(device, "text", "words")
-    events.clear()
     device.Again()
     device.Change()
     device.Again()
@@ -170,7 +169,6 @@ def test_a_value_that_was_never_published_or_taken_back_is_invalid(device, event
     device.Fill()
     assert device.read_attribute("picture").quality == AttrQuality.ATTR_VALID
     events.follow(device, "picture", "text", "words", "level")
-    events.clear()
     device.Empty()
     events.wait("level", None)
     assert {(name, quality) for name, _, quality in events.events} == {
@@ -222,7 +220,6 @@ def test_a_command_in_the_wrong_state_says_which_it_needs(device):
 
 def test_the_state_is_pushed_when_it_changes_and_the_status_by_itself_too(device, events):
     events.follow(device, "state", "status")
-    events.clear()
     device.Run("One.")
     device.Run("Two.")
     device.Run("Two.")
@@ -236,7 +233,6 @@ def test_the_state_is_pushed_when_it_changes_and_the_status_by_itself_too(device
 
 def test_a_thread_publishes_its_last_value_before_the_idle_state(device, events):
     events.follow(device, "state", "level")
-    events.clear()
     device.Work()
     events.wait("state", DevState.ON)
     assert [name for name, _, _ in events.events] == ["state"] + ["level"] * 9 + ["state"]

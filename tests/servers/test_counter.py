@@ -53,7 +53,6 @@ def test_start_returns_at_once_and_the_next_reads_say_running_and_empty(counter,
 
 def test_a_count_is_followed_by_events_alone_and_its_last_values_come_before_the_idle_state(counter, events):
     events.follow(counter, "state", "counts", "time", "rate", "progress")
-    events.clear()
     counter.Start()
     events.wait("state", DevState.ON)
     *_, counts, progress, state = [

@@ -73,7 +73,6 @@ def test_start_returns_at_once_with_an_empty_image(detector, events):
 
 def test_images_come_while_it_counts_and_the_whole_one_before_the_idle_state(detector, events):
     events.follow(detector, "state", "image", "counts", "time")
-    events.clear()
     detector.Start()
     events.wait("state", DevState.ON)
     assert [name for name, _, _ in events.events][-1] == "state"

@@ -73,7 +73,6 @@ def test_a_write_returns_at_once_and_the_next_read_says_moving(motor):
 
 def test_a_motion_to_the_present_position_is_moving_too_and_then_done(motor, events):
     events.follow(motor, "state")
-    events.clear()
     motor.position = motor.position
     events.wait("state", DevState.ON)
     assert events.of("state") == [DevState.MOVING, DevState.ON]
@@ -81,7 +80,6 @@ def test_a_motion_to_the_present_position_is_moving_too_and_then_done(motor, eve
 
 def test_the_position_is_followed_by_events_alone_and_the_last_one_comes_before_the_idle_state(motor, events):
     events.follow(motor, "state", "position", "status")
-    events.clear()
     motor.position = 60
     events.wait("state", DevState.ON)
     moving = [value for name, value, quality in events.events if (name, quality) == ("position", "CHANGING")]
@@ -212,7 +210,6 @@ def test_many_inits_leave_one_thread_that_publishes(motor, events, wait_until):
         motor.Init()
     wait_until(lambda: motor.state() == DevState.ON)
     events.follow(motor, "state")
-    events.clear()
     move(motor, 5, wait_until)
     events.wait("state", DevState.ON)
     assert events.of("state") == [DevState.MOVING, DevState.ON]
@@ -237,7 +234,6 @@ def test_with_backlash_it_comes_from_one_side(context, events, wait_until):
     motor.backlash = 5
     move(motor, 40, wait_until)
     events.follow(motor, "state", "position")
-    events.clear()
     motor.position = 10
     events.wait("state", DevState.ON)
     positions = events.of("position")
