@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import tango
 
@@ -58,10 +57,11 @@ def find(instrument: str | None, tango_host: str | None, devices: Sequence[str] 
         INSTRUMENT_NOT_RUNNING, SEVERAL_INSTRUMENTS, UNKNOWN_INSTRUMENT or DATABASE_UNREACHABLE.
     """
     if devices:
-        host = tango_host or _host_of(instrument) or os.environ.get("TANGO_HOST", "")
+        running = _only(instrument) if instrument and not tango_host else None
+        host = tango_host or (running.tango_host if running else os.environ.get("TANGO_HOST", ""))
         return Instrument(instrument or "Devices", host, entries([(name, "") for name in devices]))
     if tango_host is None:
-        found = _from_run_file(instrument)
+        found = _only(instrument)
         if found is not None:
             return found
         tango_host = os.environ.get("TANGO_HOST")
@@ -74,53 +74,48 @@ def find(instrument: str | None, tango_host: str | None, devices: Sequence[str] 
     return _from_database(instrument, tango_host)
 
 
-def _run_files(instrument: str | None) -> dict[str, dict[str, Any]]:
-    """Contents of each `run.json`, by instrument."""
+def _running(instrument: str | None) -> dict[str, Instrument]:
+    """Instruments that have a `run.json`, by name."""
     parent = data_directory("any").parent
     names = [instrument] if instrument else sorted(p.parent.name for p in parent.glob("*/run.json"))
-    found = {}
+    found: dict[str, Instrument] = {}
     for name in names:
         path = data_directory(name) / "run.json"
         try:
-            found[name] = json.loads(path.read_text(encoding="utf-8"))
+            found[name] = Instrument(name, *_record(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             continue
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise GumtreeError(
                 "INSTRUMENT_NOT_RUNNING",
-                f"{path} cannot be read ({error}); start the instrument again with 'gumtree up'.",
+                f"{path} cannot be read ({error}); start the instrument again with 'gumtree up {name}'.",
             ) from error
     return found
 
 
-def _host_of(instrument: str | None) -> str:
-    if instrument is None:
-        return ""
-    return str(_run_files(instrument).get(instrument, {}).get("tango_host", ""))
+def _record(text: str) -> tuple[str, tuple[DeviceEntry, ...]]:
+    """Tango host and devices of a `run.json`."""
+    data = json.loads(text)
+    devices = [(str(each["name"]), each.get("alias") or "") for each in data["devices"]]
+    return str(data["tango_host"]), entries(devices)
 
 
-def _from_run_file(instrument: str | None) -> Instrument | None:
-    running = _run_files(instrument)
-    if not running:
-        return None
+def _only(instrument: str | None) -> Instrument | None:
+    """The instrument that runs on this machine, if one does."""
+    running = _running(instrument)
     if len(running) > 1:
         raise GumtreeError(
             "SEVERAL_INSTRUMENTS",
             f"Several instruments run here ({', '.join(running)}); say which: gumtree gui INSTRUMENT.",
         )
-    ((name, data),) = running.items()
-    return Instrument(
-        name=str(data.get("instrument", name)),
-        tango_host=str(data["tango_host"]),
-        devices=entries([(each["name"], each.get("alias") or "") for each in data["devices"]]),
-    )
+    return next(iter(running.values()), None)
 
 
 def _from_database(instrument: str | None, tango_host: str) -> Instrument:
     host, _, port = tango_host.partition(",")[0].rpartition(":")
     try:
         database = tango.Database(host, int(port))
-        instruments = database.get_property_list(FREE_PROPERTY, "*").value_string
+        instruments = list(database.command_inout("DbGetPropertyList", [FREE_PROPERTY, "*"]))
     except (tango.DevFailed, ValueError) as error:
         raise GumtreeError(
             "DATABASE_UNREACHABLE",
