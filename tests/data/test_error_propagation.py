@@ -228,6 +228,37 @@ def test_a_flood_field_stays_shared_by_the_frames_of_a_scan():
     assert_allclose(rates.covariance(), [[1200 + shared, shared], [shared, 1200 + shared]], rtol=1e-12)
 
 
+def test_sums_that_have_errors_in_common_are_added_up_and_multiplied_rightly():
+    efficiency = Dataset([1.0, 2.0, 3.0, 4.0], [0.1, 0.2, 0.3, 0.4], dims="x")
+    frame = Dataset(np.arange(12.0).reshape(3, 4))
+
+    rows = (frame * efficiency).sum("x")
+
+    slopes = frame.values
+    assert_allclose(rows.covariance(), slopes * efficiency.variances @ slopes.T, rtol=1e-12)
+    direct = (frame * efficiency).sum()
+    assert_allclose(float(rows.sum().variances), float(direct.variances), rtol=1e-12)
+    by_bins = rows.bin_sum(np.array([0, 1, 0]), 2, "half")
+    assert_allclose(by_bins.covariance()[0, 0], np.square(slopes[0] + slopes[2]) @ efficiency.variances)
+    assert_allclose(float(by_bins.sum().variances), float(direct.variances), rtol=1e-12)
+    gradient = rows.values[0] * slopes[1] + rows.values[1] * slopes[0]
+    assert_allclose(
+        float((rows[0] * rows[1]).variances), np.square(gradient) @ efficiency.variances, rtol=1e-12
+    )
+
+
+def test_a_long_running_sum_remembers_what_its_parts_have_in_common():
+    random = np.random.default_rng(4)
+    frames = [Dataset(random.uniform(1, 9, 5), "poisson") for _ in range(40)]
+
+    total = frames[0] - frames[0].mean()
+    for frame in frames[1:]:
+        total = total + (frame - frame.mean())
+
+    v = sum(frame.variances for frame in frames)
+    assert_allclose(total.variances, v * (1 - 2 / 5) + v.sum() / 25, rtol=1e-12)
+
+
 def test_a_frame_may_meet_its_own_sum_again():
     frame = Dataset(np.arange(1.0, 37).reshape(6, 6), "poisson")
 
