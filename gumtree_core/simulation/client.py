@@ -123,6 +123,8 @@ class _Connection:
         if not line.endswith(b"\n"):
             raise ConnectionResetError("it closed the connection")
         answer: dict[str, Any] = json.loads(line)
+        if not isinstance(answer, dict) or not answer.keys() & {"result", "error"}:
+            raise ValueError("something else answers there")
         if "bytes" in answer:
             answer["payload"] = self._answers.read(answer["bytes"])
             if len(answer["payload"]) != answer["bytes"]:

@@ -115,20 +115,29 @@ class _Connection(socketserver.StreamRequestHandler):
 def _parse(line: bytes) -> tuple[str, str, dict[str, float]]:
     try:
         request = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise GumtreeError("BAD_REQUEST", f"A request is not JSON: {error}.") from None
-    if not isinstance(request, dict) or request.get("call") not in CALLS:
-        raise GumtreeError("BAD_REQUEST", f"A request must be a JSON object with one of {', '.join(CALLS)}.")
-    call, arguments = request["call"], request.get("arguments", {})
+    call = request.get("call") if isinstance(request, dict) else None
+    if not isinstance(call, str) or call not in CALLS:
+        raise GumtreeError(
+            "BAD_REQUEST", f"A request must be a JSON object whose call is one of {', '.join(CALLS)}."
+        )
+    arguments = request.get("arguments", {})
     expected = CALLS[call]
     if not isinstance(arguments, dict) or arguments.keys() != set(expected):
         raise GumtreeError(
             "BAD_REQUEST", f"The arguments of {call} are {', '.join(expected) or 'none'}; got {arguments!r}."
         )
-    for key, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise GumtreeError("BAD_REQUEST", f"{key} of {call} must be a number, not {value!r}.")
-    return call, str(request.get("name", "")), arguments
+    return call, str(request.get("name", "")), {key: _number(key, arguments[key]) for key in expected}
+
+
+def _number(key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise GumtreeError("BAD_REQUEST", f"The argument {key} must be a number, not {value!r}.")
+    try:
+        return float(value)
+    except OverflowError:
+        raise GumtreeError("BAD_REQUEST", f"The argument {key} is too large for a number.") from None
 
 
 def _perform(world: World, call: str, name: str, arguments: dict[str, float]) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,9 +130,9 @@ class Sans:
         y, x = np.indices(geometry.shape)
         self._offset_x = (x - geometry.beam_center_x) * geometry.pixel_size_x
         self._offset_y = (y - geometry.beam_center_y) * geometry.pixel_size_y
-        self._rate = _keep(64, self._compute_rate)
-        self._spline = _keep(64, self._smeared_spline)
-        self._spot = _keep(16, self._compute_spot)
+        self._rate = lru_cache(64)(self._compute_rate)
+        self._spline = lru_cache(64)(self._compute_spline)
+        self._spot = lru_cache(16)(self._compute_spot)
 
     def settings(
         self,
@@ -176,8 +175,7 @@ class Sans:
 
     def rate(self, settings: Settings) -> Array:
         """Expected rate of each pixel (y, x) before dead time, in 1/s. Do not write to it: it is kept."""
-        rate: Array = self._rate(settings)
-        return rate
+        return self._rate(settings)
 
     def q(self, settings: Settings) -> Array:
         """q = 4 pi / lambda sin(theta) of each pixel's centre (y, x), in 1/angstrom."""
@@ -229,8 +227,7 @@ class Sans:
 
     def direct_beam(self, settings: Settings) -> Array:
         """The part of the direct beam that reaches each pixel (y, x); its sum is 1 where no beam stop is."""
-        spot: Array = self._spot(settings.collimation, settings.distance, settings.beamstop)
-        return spot
+        return self._spot(settings.collimation, settings.distance, settings.beamstop)
 
     def _compute_rate(self, settings: Settings) -> Array:
         g = self.geometry
@@ -249,7 +246,7 @@ class Sans:
         seen = scattered * self.shadow(settings) + self.direct_beam(settings)
         return np.asarray(passed * g.efficiency * self.sensitivity * seen + dark)
 
-    def _smeared_spline(
+    def _compute_spline(
         self, sample: str, wavelength: float, collimation: float, distance: float
     ) -> Callable[[Array], Array]:
         settings = Settings(sample, wavelength, collimation, distance)
@@ -295,7 +292,3 @@ def _sensitivity(seed: int, shape: tuple[int, int]) -> Array:
     single = np.clip(rng.standard_normal(shape), -4, 4)
     sensitivity = (1 + 0.03 * smooth / smooth.std()) * (1 + 0.02 * single)
     return np.asarray(sensitivity / sensitivity.mean())
-
-
-def _keep(size: int, compute: Callable[..., Any]) -> Callable[..., Any]:
-    return lru_cache(size)(compute)

@@ -16,8 +16,8 @@ SAMPLES = ["spheres", "polymer", "glassy_carbon", "water"]
 EDGES = np.arange(0.002, 0.2, 0.002)
 
 
-def beam_parts(sans: Sans, sample: str, settings: Settings) -> tuple[float, np.ndarray, np.ndarray]:
-    """Solid angle, obliquity and mask as a user writes them, from the numbers of the documentation alone."""
+def beam_parts(settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distance from the beam, solid angle and 1 / cos(2 theta) - 1 as a user writes them, from the numbers of the documentation alone."""
     y, x = np.indices((192, 192))
     r = np.hypot((x - GEOMETRY.beam_center_x) * 5.08, (y - GEOMETRY.beam_center_y) * 5.08)
     cosine = np.cos(np.arctan(r / settings.distance))
@@ -41,7 +41,7 @@ def test_plain_corrections_of_noise_free_data_give_back_the_smeared_model(sample
         return (rate(name) - rate("blocked_beam")) / (passed * passed ** (obliquity / 2))
 
     settings = Settings(sample, wavelength, 10_000.0, distance)
-    r, solid_angle, obliquity = beam_parts(sans, sample, settings)
+    r, solid_angle, obliquity = beam_parts(settings)
     scattered = per_transmission(sample)
     if sample != "glassy_carbon":
         scattered = scattered - per_transmission("empty_cell")
@@ -81,7 +81,7 @@ def test_a_measured_and_reduced_curve_agrees_with_the_truth_within_its_errors(se
         return image * norm, image * norm**2
 
     settings = Settings("spheres")
-    r, solid_angle, obliquity = beam_parts(sans, "spheres", settings)
+    r, solid_angle, obliquity = beam_parts(settings)
     spot = r < 30.0
     dark, dark_variance = count("blocked_beam", 600.0)
     direct = {
