@@ -17,7 +17,7 @@ EDGES = np.arange(0.002, 0.2, 0.002)
 
 
 def beam_parts(settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distance from the beam, solid angle and 1 / cos(2 theta) - 1 as a user writes them, from the numbers of the documentation alone."""
+    """Distance from the beam, solid angle and 1 / cos(2 theta) - 1 from the documented numbers alone."""
     y, x = np.indices((192, 192))
     r = np.hypot((x - GEOMETRY.beam_center_x) * 5.08, (y - GEOMETRY.beam_center_y) * 5.08)
     cosine = np.cos(np.arctan(r / settings.distance))
