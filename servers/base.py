@@ -101,7 +101,9 @@ def action(
                 return method(self, *arguments)
 
         made = command(run, **options)
-        hints = {"allowed_states": [str(state) for state in states]} if states else {}
+        hints: dict[str, Any] = {"help": " ".join((method.__doc__ or "").split())}
+        if states:
+            hints["allowed_states"] = [str(state) for state in states]
         setattr(made, _COMMAND_HINT, {**hints, **(hint or {})})
         return made
 
@@ -134,12 +136,11 @@ class GumtreeDevice(Device):
         self._values_lock = threading.Lock()
         self._stopping = threading.Event()
         self._configured: dict[str, dict[str, str]] = getattr(self, "_configured", {})
-        self.set_state(DevState.INIT)
-        self.set_status("The device is starting.")
         for name in ("State", "Status", "ui_hints"):
             self.set_change_event(name, True, False)
         for name in _hints_of(type(self), _ATTRIBUTE_HINT):
             self.set_change_event(name, True, False)
+        self.publish_state(DevState.INIT, "The device is starting.")
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -33,7 +33,7 @@ class GumtreeDetector(HardwareDevice):
         unit="counts",
         format="%d",
         doc="Counts per pixel, rows are y; at rest the image of the whole count.",
-        hint={"group": "count", "widget": "image"},
+        hint={"group": "count", "widget": "image", "log_y": True},
     )
     counts = published(
         "counts",
