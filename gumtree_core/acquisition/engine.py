@@ -184,6 +184,7 @@ class ScanEngine:
                 detector.prepare()
         with self._using(self.counter):
             self.counter.prepare()
+        with self._using(self.counter):
             self.counter.start(self.definition.preset_mode, self.definition.preset)
             self._counting = True
             try:
