@@ -24,6 +24,9 @@ from gumtree_core.simulation.sans import Sans, Settings
 SHORTEST_SLICE = 0.1
 """s"""
 MOST_SLICES = 200
+SHORTEST_COUNT, LONGEST_COUNT = 1e-6, 1e7
+"""s"""
+MOST_MONITOR_COUNTS = 1e12
 _MONITOR, _DETECTOR = 1, 2
 
 
@@ -73,7 +76,7 @@ class Opening:
         self._beam = beam
         self._number = number
         self._start = beam.clock.now()
-        self._monitor_preset = round(preset) if mode is PresetMode.MONITOR else None
+        self._monitor_preset = math.ceil(preset) if mode is PresetMode.MONITOR else None
         if mode is PresetMode.TIME:
             expected = preset
         else:
@@ -162,11 +165,10 @@ class CountingElectronics:
     def start(self, mode: PresetMode, preset: float) -> None:
         """Clear, and count until the preset (s or monitor counts) is reached."""
         mode = PresetMode(mode)
-        _check_preset(preset, "monitor counts" if mode is PresetMode.MONITOR else "s")
-        if mode is PresetMode.MONITOR and preset < 1:
-            raise GumtreeError(
-                "PRESET_OUT_OF_RANGE", f"Cannot count to {preset:g} monitor counts; the least is 1."
-            )
+        if mode is PresetMode.MONITOR:
+            _check_preset(preset, 1.0, MOST_MONITOR_COUNTS, "monitor counts")
+        else:
+            _check_preset(preset, SHORTEST_COUNT, LONGEST_COUNT, "s")
         with self._beam.lock:
             if self._opening is not None:
                 self._opening.close()
@@ -217,7 +219,7 @@ class SimulatedDetector:
         """Clear, and count for `exposure_time` s, or while the next gate of the electronics is open."""
         gate = Gate(gate)
         if gate is Gate.INTERNAL:
-            _check_preset(exposure_time, "s")
+            _check_preset(exposure_time, SHORTEST_COUNT, LONGEST_COUNT, "s")
         with self._beam.lock:
             self.number += 1
             self._clear()
@@ -297,8 +299,9 @@ def draw(generator: np.random.Generator, rate: NDArray[np.float64], time: float)
     return np.bincount(pixels, minlength=rate.size).reshape(rate.shape)
 
 
-def _check_preset(preset: float, unit: str) -> None:
-    if not (math.isfinite(preset) and preset > 0):
+def _check_preset(preset: float, least: float, most: float, unit: str) -> None:
+    if not least <= preset <= most:
         raise GumtreeError(
-            "PRESET_OUT_OF_RANGE", f"Cannot count for {preset:g} {unit}; the preset must be positive."
+            "PRESET_OUT_OF_RANGE",
+            f"Cannot count up to {preset:g} {unit}; the preset must be from {least:g} to {most:g} {unit}.",
         )

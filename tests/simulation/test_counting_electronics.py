@@ -161,6 +161,13 @@ def test_a_monitor_preset_ends_at_exactly_its_count_in_the_time_that_the_rate_sa
     assert 0.6 < deviation.std() < 1.5
 
 
+def test_a_monitor_preset_that_is_no_whole_number_is_reached():
+    bench = Bench()
+    bench.counter.start(PresetMode.MONITOR, 1000.5)
+    bench.clock.advance(10.0)
+    assert bench.counter.status().counts == 1001
+
+
 def test_stop_keeps_what_was_counted_and_the_time_it_took():
     bench = Bench()
     bench.detector.start(Gate.EXTERNAL, 0)
@@ -240,7 +247,7 @@ def test_the_dead_time_is_that_of_a_non_paralysable_detector():
     assert observed < 0.98 * true
 
 
-@pytest.mark.parametrize("preset", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("preset", [0.0, -1.0, float("nan"), float("inf"), 1e300])
 def test_a_preset_that_makes_no_sense_is_refused_and_nothing_is_started(preset):
     bench = Bench()
     for start in (
