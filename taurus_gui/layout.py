@@ -108,15 +108,20 @@ def _has_values(box: Box) -> bool:
 
 
 def main_item(interface: Interface) -> Parameter | Result | None:
-    """The number that stands for the device in a list: its position or value, else its first number."""
+    """The number that stands for the device in a list, if it has one.
+
+    Its position or value, else its first number. A whole number without unit is left out: it only counts
+    something, and would say nothing beside the device's name.
+    """
     numbers = [
         item
         for item in (*interface.results, *interface.parameters)
         if item.ndim == 0 and item.kind in ("float", "int") and item.level == "operator"
     ]
     named = [item for item in numbers if item.name.lower() in _MAIN_NAMES]
-    results = [item for item in numbers if not (isinstance(item, Result) and item.hidden)]
-    return next(iter(named + results), None)
+    shown = [item for item in numbers if not (isinstance(item, Result) and item.hidden)]
+    measured = [item for item in shown if item.unit or item.kind == "float"]
+    return next(iter(named + measured), None)
 
 
 def distribute(heights: Sequence[int], columns: int) -> list[list[int]]:

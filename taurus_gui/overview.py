@@ -25,13 +25,19 @@ def panel_order(interfaces: list[Interface]) -> list[int]:
 
 
 def plot_order(interfaces: list[Interface], kind: str) -> list[int]:
-    """Indices of the devices that have plots of that kind, those with hints `overview` first."""
+    """Indices of the devices with plots of that kind: those that ask for it, then those with error bars."""
     having = [
         index
         for index, interface in enumerate(interfaces)
         if any(display_kind(group[0]) == kind for group in plots(interface))
     ]
-    return sorted(having, key=lambda index: interfaces[index].metadata.get("overview") != "yes")
+
+    def rank(index: int) -> tuple[bool, bool]:
+        shown = [result for group in plots(interfaces[index]) for result in group]
+        asks = interfaces[index].metadata.get("overview") == "yes"
+        return not asks, not any(result.errors for result in shown)
+
+    return sorted(having, key=rank)
 
 
 class PlotStack(QtWidgets.QWidget):
@@ -119,7 +125,7 @@ class Overview(QtWidgets.QWidget):
         halves = QtWidgets.QSplitter(QtCore.Qt.Orientation.Vertical)
         halves.addWidget(above)
         halves.addWidget(below)
-        halves.setSizes([500, 380])
+        halves.setSizes([430, 440])
         halves.setChildrenCollapsible(False)
         above.setChildrenCollapsible(False)
         for splitter in (above, halves):

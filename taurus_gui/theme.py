@@ -118,7 +118,7 @@ QProgressBar {{
 }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 3px; }}
 QTabWidget::pane {{ border: none; border-top: 1px solid {border}; }}
-QTabBar::tab {{ padding: 7px 14px; border: none; color: {muted}; }}
+QTabBar::tab {{ padding: 8px 12px; border: none; color: {muted}; }}
 QTabBar::tab:selected {{ color: {text}; border-bottom: 2px solid {accent}; font-weight: 600; }}
 QTabBar::tab:hover {{ color: {text}; }}
 QTreeWidget {{ background: {card}; border: 1px solid {border}; border-radius: 6px; outline: none; }}
@@ -130,7 +130,6 @@ QDockWidget {{ color: {muted}; font-weight: 600; }}
 QDockWidget::title {{ padding: 6px 8px 4px 8px; text-align: left; }}
 QHeaderView::section {{ background: {window}; color: {muted}; border: none; padding: 4px 6px; }}
 QScrollArea, QScrollArea > QWidget > QWidget#panel {{ background: transparent; border: none; }}
-QToolBar {{ border: none; border-bottom: 1px solid {border}; spacing: 8px; padding: 4px 8px; }}
 QSplitter::handle {{ background: transparent; }}
 """
 

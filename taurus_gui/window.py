@@ -57,10 +57,10 @@ class InstrumentWindow(TaurusMainWindow):
         for model, panel in zip(self.models, self.panels, strict=True):
             self.tabs.addTab(panel, model.label)
         self.setCentralWidget(self.tabs)
-        self._dock("Devices", self.tree, QtCore.Qt.DockWidgetArea.LeftDockWidgetArea, 270)
-        self._dock("Messages", self.messages, QtCore.Qt.DockWidgetArea.BottomDockWidgetArea, 90)
+        self._dock(name, self.tree, QtCore.Qt.DockWidgetArea.LeftDockWidgetArea, 310)
+        self._dock("Messages", self.messages, QtCore.Qt.DockWidgetArea.BottomDockWidgetArea, 92)
         self.setCorner(QtCore.Qt.Corner.BottomLeftCorner, QtCore.Qt.DockWidgetArea.LeftDockWidgetArea)
-        self._toolbar(name)
+        self.tabs.setCornerWidget(self._switches())
         self._taurus_menu()
         for model in self.models:
             model.failed.connect(lambda text, model=model: self.messages.add(model.label, text, error=True))
@@ -116,30 +116,27 @@ class InstrumentWindow(TaurusMainWindow):
         self.resizeDocks([dock], [size], direction)
         self.viewMenu.addAction(dock.toggleViewAction())
 
-    def _toolbar(self, name: str) -> None:
-        bar = self.addToolBar("Instrument")
-        bar.setObjectName("instrument")
-        bar.setMovable(False)
-        title = QtWidgets.QLabel(name)
-        title.setObjectName("title")
-        bar.addWidget(title)
-        space = QtWidgets.QWidget()
-        space.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Preferred)
-        bar.addWidget(space)
-        expert = bar.addAction("Expert")
-        expert.setCheckable(True)
-        expert.setToolTip("Show what only experts need")
+    def _switches(self) -> QtWidgets.QWidget:
+        """Beside the tabs: what concerns all panels."""
+        expert = _switch("Expert", "Show what only experts need", checked=False)
         expert.toggled.connect(self._set_expert)
-        dark = bar.addAction("Dark")
-        dark.setCheckable(True)
-        dark.setChecked(theme.current() is theme.THEMES["dark"])
+        dark = _switch("Dark", "Dark or light theme", checked=theme.current() is theme.THEMES["dark"])
         dark.toggled.connect(
             lambda on: theme.apply(QtWidgets.QApplication.instance(), "dark" if on else "light")
         )
-        stop = bar.addAction("Stop all")
-        stop.setToolTip("Stop every device that moves, counts, scans or works")
+        stop = QtWidgets.QToolButton()
+        stop.setText("Stop all")
+        stop.setToolTip("Stop every device that moves, counts, scans or works (Ctrl+.)")
         stop.setShortcut(QtGui.QKeySequence("Ctrl+."))
-        stop.triggered.connect(self.stop_all)
+        stop.clicked.connect(self.stop_all)
+        self.expert, self.dark = expert, dark
+        corner = QtWidgets.QWidget()
+        row = QtWidgets.QHBoxLayout(corner)
+        row.setContentsMargins(SPACE, 2, SPACE, 2)
+        row.setSpacing(SPACE)
+        for button in (expert, dark, stop):
+            row.addWidget(button)
+        return corner
 
     def _taurus_menu(self) -> None:
         menu = self.menuBar().addMenu("Taurus")
@@ -172,6 +169,15 @@ class InstrumentWindow(TaurusMainWindow):
         self.overview.set_expert(expert)
         for panel in self.panels:
             panel.set_expert(expert)
+
+
+def _switch(text: str, tip: str, *, checked: bool) -> QtWidgets.QToolButton:
+    button = QtWidgets.QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setCheckable(True)
+    button.setChecked(checked)
+    return button
 
 
 def _has_data(model: DeviceModel, names: set[str]) -> bool:

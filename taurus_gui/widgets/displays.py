@@ -48,7 +48,7 @@ class ValueDisplay(Display):
             self.label.setWordWrap(True)
         else:
             self.label.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter)
-            self.label.setMinimumWidth(90)
+            self.label.setMinimumWidth(76)
         self.row.addWidget(self.label, 1)
 
     def show_reading(self, reading: Reading) -> None:
@@ -103,7 +103,7 @@ class LogDisplay(Display):
         self.text = QtWidgets.QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setLineWrapMode(QtWidgets.QPlainTextEdit.LineWrapMode.NoWrap)
-        self.text.setMinimumHeight(88)
+        self.text.setMinimumHeight(72)
         self.text.setMaximumBlockCount(LOG_LINES)
         self.text.setPlaceholderText("nothing yet")
         self.row.addWidget(self.text)

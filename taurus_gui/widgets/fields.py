@@ -12,7 +12,7 @@ from taurus_gui.qt import QtCore, QtWidgets
 from taurus_gui.sentences import value_text
 from taurus_gui.typed import parse, tip
 
-NUMBER_WIDTH = 120
+NUMBER_WIDTH = 96
 
 
 class Field(QtWidgets.QWidget):

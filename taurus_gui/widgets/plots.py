@@ -19,7 +19,7 @@ class Plot(QtWidgets.QFrame):
         super().__init__()
         self.setObjectName("card")
         self.graphics = pg.GraphicsLayoutWidget()
-        self.graphics.ci.setContentsMargins(4, 0, 8, 4)
+        self.graphics.ci.setContentsMargins(4, 8, 8, 4)
         self.title = QtWidgets.QLabel(title)
         self.title.setObjectName("cardTitle")
         self.cursor = QtWidgets.QLabel()

@@ -95,7 +95,11 @@ def test_boxes_follow_the_groups_and_leave_out_plots_hidden_and_expert_items():
     ("parameters", "results", "name"),
     [
         ([Parameter("acceleration", "float"), Parameter("Position", "float")], [], "Position"),
-        ([Parameter("preset", "float")], [Result("counts", "int")], "counts"),
+        (
+            [Parameter("preset", "float")],
+            [Result("n", "int"), Result("counts", "int", unit="counts")],
+            "counts",
+        ),
         ([Parameter("current", "float")], [Result("hidden", "int", hidden=True)], "current"),
     ],
 )

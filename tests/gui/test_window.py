@@ -70,12 +70,10 @@ def test_stop_all_stops_what_is_busy_and_nothing_else(window, qtbot, server):
 
 
 def test_the_expert_switch_reaches_all_panels(window):
-    expert = next(a for a in window.findChildren(QtGui.QAction) if a.text() == "Expert")
-
-    expert.setChecked(True)
+    window.expert.setChecked(True)
     assert "backlash" in window.panels[0].fields
     assert "Init" in window.overview.panels[2].buttons
-    expert.setChecked(False)
+    window.expert.setChecked(False)
     assert "backlash" not in window.panels[0].fields
 
 

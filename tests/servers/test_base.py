@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tango
 from tango import AttrQuality, DevState
-from tango.test_context import DeviceTestContext
+from tango.test_context import MultiDeviceTestContext
 
 from gumtree_core.errors import GumtreeError
 from servers.base import GumtreeDevice, action, published
@@ -126,15 +126,20 @@ class Sample(GumtreeDevice):
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[tango.DeviceProxy]:
-    with DeviceTestContext(Sample, process=True) as proxy:
-        yield proxy
+def context() -> Iterator[MultiDeviceTestContext]:
+    devices = [
+        {"name": "test/sample/1"},
+        {"name": "test/sample/standby", "properties": {"IdleState": "STANDBY"}},
+    ]
+    with MultiDeviceTestContext([{"class": Sample, "devices": devices}], process=True) as context:
+        yield context
 
 
 @pytest.fixture
-def device(served: tango.DeviceProxy) -> tango.DeviceProxy:
-    served.Init()
-    return served
+def device(context: MultiDeviceTestContext) -> tango.DeviceProxy:
+    device = context.get_device("test/sample/1")
+    device.Init()
+    return device
 
 
 def failure(call: Any, *arguments: Any) -> tango.DevError:
@@ -279,11 +284,18 @@ def test_the_hints_say_what_tango_has_no_place_for(device):
     assert hints["groups"] == [{"name": "all", "label": "Everything"}]
     assert list(hints["attributes"]) == ["level", "colour", "words", "picture", "text"]
     assert hints["attributes"]["picture"] == {"widget": "image"}
-    assert hints["commands"]["Fill"] == {"label": "Fill in", "group": "all"}
-    assert hints["commands"]["Double"] == {"allowed_states": ["ON", "ALARM"]}
+    assert hints["commands"]["Fill"] == {
+        "help": "Publish values of all kinds.",
+        "label": "Fill in",
+        "group": "all",
+    }
+    assert hints["commands"]["Double"] == {
+        "help": "Twice the number.",
+        "allowed_states": ["ON", "ALARM"],
+    }
 
 
-def test_idle_is_what_the_property_says():
-    with DeviceTestContext(Sample, process=True, properties={"IdleState": "STANDBY"}) as device:
-        assert device.state() == DevState.STANDBY
-        assert device.Double(2.0) == 4
+def test_idle_is_what_the_property_says(context):
+    device = context.get_device("test/sample/standby")
+    assert device.state() == DevState.STANDBY
+    assert device.Double(2.0) == 4
