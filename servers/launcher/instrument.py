@@ -6,7 +6,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -14,43 +14,53 @@ import tango
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.paths import config_directory, data_directory
-from servers.launcher.configuration import Configuration
-from servers.launcher.process import ChildProcess, executable
+from servers.launcher.configuration import Configuration, Simulation
+from servers.launcher.process import Process, executable
+from servers.launcher.reading import read_configuration
 from servers.launcher.record import Lock, remove_record, write_record
-from servers.launcher.registration import open_database, register
+from servers.launcher.registration import check_free, open_database, register
+from servers.launcher.supervision import Supervisor
 
 START_TIMEOUT = 60.0
-"""Seconds that everything has to answer; a warm machine needs fewer than five."""
-STOP_GRACE = 5.0
+"""Seconds within which everything has to answer."""
+INIT_PATIENCE = 20.0
+"""Seconds for which a device may be in INIT before the start goes on without it."""
+STOP_GRACE = 10.0
+"""Seconds between SIGTERM and SIGKILL."""
 PERIOD = 0.05
-QUICK_DEATH = 5.0
-"""A process that ends sooner than this, in seconds, died quickly."""
-QUICK_DEATHS_ALLOWED = 5
-LOCAL = ("-ORBendPoint", "giop:tcp:127.0.0.1:0")
+"""Seconds between two looks at processes and devices."""
+HOST = "127.0.0.1"
+DATABASE, SIMULATOR = "database", "simulator"
 
 Notice = Callable[[str], None]
 
 
 class Instrument:
-    """Start, supervise and stop one instrument; a context manager.
+    """Starts an instrument, restarts what dies, and stops all in order; a context manager.
 
     Parameters
     ----------
-    config
-        What it consists of.
+    configuration
+        What it consists of: a file, the name of an instrument that is shipped, or what `read_configuration`
+        has returned.
     data_dir
-        Where it keeps everything; the user's data directory unless given.
+        Where it keeps everything; the user's data directory for this instrument unless given.
     seed, speed
-        Override those of the simulation.
+        Of the simulated hardware, in place of those in the file.
     tango_host
         HOST:PORT of a facility's database; unless given, an embedded one is started.
     notice
-        Takes lines for people: what died, what was restarted.
+        Takes lines for people: what has died and was started again. Called in a thread of its own.
+
+    Examples
+    --------
+    >>> with Instrument("sans", data_dir=Path("/tmp/sans"), speed=100) as instrument:
+    ...     tango.DeviceProxy(f"tango://{instrument.tango_host}/sans/motor/sample_x").position
     """
 
     def __init__(
         self,
-        config: Configuration,
+        configuration: Configuration | str | Path,
         *,
         data_dir: Path | None = None,
         seed: int | None = None,
@@ -58,22 +68,33 @@ class Instrument:
         tango_host: str = "",
         notice: Notice = lambda line: None,
     ) -> None:
-        self.config = config
-        self.data_dir = (data_dir or data_directory(config.instrument)).resolve()
+        if not isinstance(configuration, Configuration):
+            configuration = read_configuration(configuration)
+        self.configuration = configuration
+        self.data_dir = (data_dir or data_directory(configuration.instrument)).expanduser().resolve()
         self.tango_host = tango_host
-        self.devices = tuple(config.devices)
-        self.processes: dict[str, ChildProcess] = {}
+        self.start_times: dict[str, float] = {}
+        """Seconds that each step of the start took."""
+        self._simulation = _with_overrides(configuration.simulation, seed, speed)
         self._own_database = not tango_host
         self._notice = notice
         self._lock = Lock(self.data_dir)
-        self._stop = threading.Event()
-        self._ready = threading.Event()
-        self._failure: GumtreeError | None = None
+        self._supervisor = Supervisor(notice)
+        self._stopping = threading.Event()
+        self._settled = threading.Event()
+        self._ended = threading.Event()
+        self._failure: Exception | None = None
         self._thread: threading.Thread | None = None
-        self._quick_deaths: dict[str, int] = {}
-        self._simulation = config.simulation and config.simulation.model_copy(
-            update={key: value for key, value in (("seed", seed), ("speed", speed)) if value is not None}
-        )
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The names of the devices."""
+        return tuple(self.configuration.devices)
+
+    @property
+    def processes(self) -> Mapping[str, Process]:
+        """The processes by name: `database`, `simulator`, and the classes of the servers."""
+        return self._supervisor.processes
 
     def __enter__(self) -> Instrument:
         self.start()
@@ -85,167 +106,244 @@ class Instrument:
         self.stop()
 
     def start(self) -> None:
-        """Start all and wait until every device answers; on failure stop all and raise GumtreeError."""
+        """Start all, and return when every device answers; a start that fails leaves nothing running.
+
+        Raises
+        ------
+        GumtreeError
+            ALREADY_RUNNING, DATA_DIRECTORY_UNUSABLE, DATABASE_UNREACHABLE, START_FAILED, and those of
+            `registration.check_free`.
+        """
         self._lock.acquire()
-        self._thread = threading.Thread(target=self._run, name="launcher")
-        self._thread.start()
-        while self._thread.is_alive() and not self._ready.wait(PERIOD):
-            pass
+        try:
+            self._thread = threading.Thread(target=self._run, name="launcher", daemon=True)
+            self._thread.start()
+            self._settled.wait()
+        except BaseException:
+            self.stop()
+            raise
         if self._failure is not None:
             self.stop()
             raise self._failure
 
+    def wait(self) -> None:
+        """Return when the instrument has been stopped; raise what has ended the supervision, if anything."""
+        # Not Thread.join: in Python 3.11 a join that Ctrl-C interrupts takes the thread for ended.
+        self._ended.wait()
+        if self._failure is not None:
+            raise self._failure
+
     def stop(self) -> None:
-        """Stop all: servers first, then the hardware, the database last."""
-        self._stop.set()
+        """Stop all: servers first, then the simulated hardware, the database last."""
+        self._stopping.set()
         if self._thread is not None:
-            self._thread.join()
+            self._ended.wait()
         self._lock.release()
 
     def _run(self) -> None:
+        """The life of the instrument; the processes are children of this thread, and die with it."""
         try:
             self._start_all()
-            self._ready.set()
-            while not self._stop.wait(PERIOD):
-                self._look_after()
-        except GumtreeError as error:
+            self._write_record()
+            self._settled.set()
+            while not self._stopping.wait(PERIOD):
+                if self._supervisor.look():
+                    self._renew_record()
+        except tango.DevFailed as error:
+            self._failure = GumtreeError(
+                "START_FAILED", f"The Tango database says: {error.args[0].desc.strip()}"
+            )
+        except Exception as error:  # noqa: BLE001 - start() and wait() raise it
             self._failure = error
         finally:
-            self._stop_all()
+            try:
+                self._stop_all()
+            finally:
+                self._settled.set()
+                self._ended.set()
 
     # starting
 
     def _start_all(self) -> None:
-        for folder in ("data", "reduced", "logs"):
-            (self.data_dir / folder).mkdir(parents=True, exist_ok=True)
-        substitutions = {"data": str(self.data_dir), "config": str(config_directory())}
+        (self.data_dir / "logs").mkdir(exist_ok=True)
+        remove_record(self.data_dir)
+        began = time.monotonic()
+        programs = {server: executable(server.partition("/")[0]) for server in self.configuration.servers()}
         if self._own_database:
-            (self.data_dir / "logs" / "database.log").unlink(missing_ok=True)
-            self._start_database("0")
+            self._spawn(DATABASE, self._database_command(0))
         if self._simulation is not None:
-            substitutions["simulator"] = f"tcp://{self._start_simulator('0')}"
+            self._spawn(SIMULATOR, self._simulator_command(self._simulation, 0))
         if self._own_database:
-            port = self._wait_for_line("database", r"listening on: host=[\d.]+, port=(\d+)")
-            self.tango_host = f"127.0.0.1:{port}"
-            self.processes["database"].command = self._database_command(port)
+            port = self._port_of(DATABASE, r"port=(\d+)")
+            self.processes[DATABASE].command = self._database_command(port)
+            self.tango_host = f"{HOST}:{port}"
         database = open_database(self.tango_host)
-        register(database, self.config, substitutions)
-        for name in sorted({entry.device_class for entry in self.config.devices.values()}):
-            self._spawn(name, (executable(name), self.config.instrument, *LOCAL))
+        began = self._took(DATABASE, began)
+        substitutions = {"data": str(self.data_dir), "config": str(config_directory())}
+        if self._simulation is not None:
+            port = self._port_of(SIMULATOR, r"listening on \S+:(\d+)")
+            self.processes[SIMULATOR].command = self._simulator_command(self._simulation, port)
+            substitutions[SIMULATOR] = f"tcp://{HOST}:{port}"
+            began = self._took(SIMULATOR, began)
+        self._register(database, substitutions)
+        began = self._took("registration", began)
+        for server, program in programs.items():
+            # Only a facility's database tells other hosts of these servers.
+            local = ("-ORBendPoint", f"giop:tcp:{HOST}:0") if self._own_database else ()
+            self._spawn(server.partition("/")[0], (program, self.configuration.instrument, *local))
         self._wait_for_devices()
-        self._write_record()
+        self._took("servers", began)
 
-    def _start_database(self, port: str) -> None:
-        self._spawn("database", self._database_command(port))
+    def _took(self, step: str, began: float) -> float:
+        now = time.monotonic()
+        self.start_times[step] = now - began
+        return now
 
-    def _database_command(self, port: str) -> tuple[str, ...]:
-        return (
-            executable("PyDatabaseds"), "--host", "127.0.0.1", "--port", port, "--print-host-port", "2",
-        )  # fmt: skip
+    def _database_command(self, port: int) -> tuple[str, ...]:
+        return (executable("PyDatabaseds"), "--host", HOST, "--port", str(port), "--print-host-port", "2")
 
-    def _start_simulator(self, port: str) -> str:
-        assert self._simulation is not None
-        (self.data_dir / "logs" / "simulator.log").unlink(missing_ok=True)
-        self._spawn("simulator", self._simulator_command(port))
-        address = self._wait_for_line("simulator", r"listening on (\S+)")
-        self.processes["simulator"].command = self._simulator_command(address.rpartition(":")[2])
-        return address
-
-    def _simulator_command(self, port: str) -> tuple[str, ...]:
-        assert self._simulation is not None
-        return (
-            executable("gumtree-simulator"), "--host", "127.0.0.1", "--port", port,
-            "--seed", str(self._simulation.seed), "--speed", str(self._simulation.speed),
-            "--state", str(self.data_dir / "simulator.json"),
-        )  # fmt: skip
+    def _simulator_command(self, simulation: Simulation, port: int) -> tuple[str, ...]:
+        options = {
+            "--host": HOST,
+            "--port": port,
+            "--seed": simulation.seed,
+            "--speed": simulation.speed,
+            "--state": self.data_dir / "simulator.json",
+        }
+        words = [str(word) for option in options.items() for word in option]
+        return (executable("gumtree-simulator"), *words)
 
     def _spawn(self, name: str, command: tuple[str, ...]) -> None:
-        environment = {"PYTANGO_DATABASE_NAME": str(self.data_dir / "tango.db"), "PYTHONUNBUFFERED": "1"}
+        environment = {"PYTHONUNBUFFERED": "1", "PYTANGO_DATABASE_NAME": str(self.data_dir / "tango.db")}
         if self.tango_host:
             environment["TANGO_HOST"] = self.tango_host
-        process = ChildProcess(name, command, environment, self.data_dir / "logs" / f"{name}.log")
-        self.processes[name] = process
-        process.start()
+        self._supervisor.start(Process(name, command, environment, self.data_dir / "logs" / f"{name}.log"))
 
-    def _wait_for_line(self, name: str, pattern: str) -> str:
+    def _register(self, database: tango.Database, substitutions: Mapping[str, str]) -> None:
+        if not self._own_database:
+            check_free(database, self.configuration)
+        for device in register(database, self.configuration, substitutions):
+            if self._own_database:
+                database.delete_device(device)
+            else:
+                self._notice(
+                    f"The database has {device} in one of these servers too, which the file does "
+                    "not declare; it is left there and started."
+                )
+
+    def _port_of(self, name: str, pattern: str) -> int:
+        """The port that a process says it listens on."""
         process = self.processes[name]
         deadline = time.monotonic() + START_TIMEOUT
-        while not self._stop.is_set():
-            found = re.search(pattern, process.log.read_text(errors="replace"))
+        while True:
+            found = re.search(pattern, process.output())
             if found:
-                return found[1].rstrip(".")
-            self._check_start(process, deadline, f"{name} is not ready")
-            time.sleep(PERIOD / 2)
-        raise GumtreeError("STOPPED", "The start was interrupted.")
+                return int(found[1])
+            self._check_start(deadline, f"{name} does not say that it is ready", [process])
+            self._stopping.wait(PERIOD / 2)
 
     def _wait_for_devices(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        waiting = dict(self.config.devices)
-        while waiting and not self._stop.is_set():
-            for name, entry in list(waiting.items()):
-                self._check_start(self.processes[entry.device_class], deadline, f"{name} does not answer")
-                if self._answers(name):
-                    del waiting[name]
+        began = time.monotonic()
+        waiting = list(self.devices)
+        while waiting:
+            states = {name: self._state_of(name) for name in waiting}
+            patient = time.monotonic() - began < INIT_PATIENCE
+            waiting = [
+                name
+                for name, state in states.items()
+                if state is None or (patient and state == tango.DevState.INIT)
+            ]
             if waiting:
-                time.sleep(PERIOD)
+                silent = waiting[0]
+                process = self.processes[self.configuration.devices[silent].device_class]
+                others = [each for each in self.processes.values() if each is not process]
+                self._check_start(began + START_TIMEOUT, f"{silent} does not answer", [process, *others])
+                self._stopping.wait(PERIOD)
 
-    def _answers(self, device: str) -> bool:
+    def _state_of(self, device: str) -> tango.DevState | None:
+        """The state; None while the device does not answer, UNKNOWN if its answer is an error."""
         try:
-            return bool(
-                tango.DeviceProxy(f"tango://{self.tango_host}/{device}").state() != tango.DevState.INIT
-            )
-        except tango.DevFailed:
-            return False
+            return tango.DeviceProxy(f"tango://{self.tango_host}/{device}").state()
+        except (tango.ConnectionFailed, tango.CommunicationFailed):
+            return None
+        except tango.DevFailed as error:
+            starting = {"API_DeviceNotExported", "API_DeviceNotDefined", "DB_DeviceNotDefined"}
+            return None if starting & {each.reason for each in error.args} else tango.DevState.UNKNOWN
 
-    def _check_start(self, process: ChildProcess, deadline: float, what: str) -> None:
+    def _check_start(self, deadline: float, what: str, processes: Iterable[Process]) -> None:
+        """Raise if the start is interrupted, or one has died, or it is too late; the first is blamed then."""
+        if self._stopping.is_set():
+            raise GumtreeError("START_FAILED", "The start was interrupted.")
         late = time.monotonic() > deadline
-        if process.running and not late:
-            return
-        why = f"after {START_TIMEOUT:.0f} s" if late else f"because {process.name} {process.ended()}"
-        raise GumtreeError("START_FAILED", f"{what} {why}. The end of {process.log}:\n{process.tail()}")
+        for process in processes:
+            if late or not process.running:
+                why = f"after {START_TIMEOUT:.0f} s" if late else f"because {process.name} {process.ending()}"
+                raise GumtreeError(
+                    "START_FAILED", f"{what} {why}. The end of {process.log}:\n{process.tail()}"
+                )
 
-    # supervising
+    # running and stopping
 
-    def _look_after(self) -> None:
-        for name, process in self.processes.items():
-            if process.running or self._quick_deaths.get(name, 0) > QUICK_DEATHS_ALLOWED:
-                continue
-            quick = time.time() - process.started < QUICK_DEATH
-            self._quick_deaths[name] = self._quick_deaths.get(name, 0) + 1 if quick else 0
-            how = f"{name} {process.ended()}"
-            if self._quick_deaths[name] > QUICK_DEATHS_ALLOWED:
-                self._notice(f"{how} again at once, and is left down. Its log says why: {process.log}")
-                continue
-            process.stop(0)
-            process.start()
-            self._notice(f"{how}; it was started again.")
+    def _renew_record(self) -> None:
+        """A disk that is full does not end what runs."""
+        try:
             self._write_record()
+        except OSError as error:
+            self._notice(f"run.json could not be written ({error}); `gumtree status` is out of date.")
 
     def _write_record(self) -> None:
+        records = self._supervisor.records
         write_record(
             self.data_dir,
             {
-                "instrument": self.config.instrument,
-                "title": self.config.title,
+                "instrument": self.configuration.instrument,
+                "title": self.configuration.title,
                 "tango_host": self.tango_host,
                 "data_dir": str(self.data_dir),
                 "pid": os.getpid(),
                 "devices": [
-                    {"name": name, "class": entry.device_class, "alias": entry.alias}
-                    for name, entry in self.config.devices.items()
+                    {"name": name, "class": entry.device_class, "alias": entry.alias or ""}
+                    for name, entry in self.configuration.devices.items()
                 ],
                 "processes": [
-                    {"name": name, "pid": process.pid, "started": process.started}
+                    {
+                        "name": name,
+                        "pid": process.pid,
+                        "started": process.started_at,
+                        "log": str(process.log),
+                        "restarts": records[name].restarts,
+                        "last_ending": records[name].last_ending,
+                        "given_up": records[name].given_up,
+                    }
                     for name, process in self.processes.items()
                 ],
             },
         )
 
     def _stop_all(self) -> None:
-        last = ("simulator", "database")
-        servers = [process for name, process in self.processes.items() if name not in last]
-        for process in servers:
-            process.terminate()
-        for process in [*servers, *(self.processes[name] for name in last if name in self.processes)]:
-            process.stop(STOP_GRACE)
+        """In an order in which each has what it needs to end well; a group that does not end is killed."""
+        servers = [name for name in self.processes if name not in (SIMULATOR, DATABASE)]
+        for names in (servers, [SIMULATOR], [DATABASE]):
+            processes = [self.processes[name] for name in names if name in self.processes]
+            for process in processes:
+                process.terminate()
+            deadline = time.monotonic() + STOP_GRACE
+            for process in processes:
+                if not process.wait(deadline - time.monotonic()):
+                    self._notice(f"{process.name} did not end within {STOP_GRACE:.0f} s and was killed.")
+                process.kill()
         remove_record(self.data_dir)
+
+
+def _with_overrides(
+    simulation: Simulation | None, seed: int | None, speed: float | None
+) -> Simulation | None:
+    given = {key: value for key, value in (("seed", seed), ("speed", speed)) if value is not None}
+    if simulation is None:
+        if given:
+            raise GumtreeError(
+                "NO_SIMULATION",
+                f"This instrument is not simulated: it has no {' and no '.join(given)} to set.",
+            )
+        return None
+    return simulation.model_copy(update=given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -14,25 +13,33 @@ from pathlib import Path
 
 from gumtree_core.errors import GumtreeError
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
+_EXEC_CHILD = Path(__file__).with_name("exec_child.py")
+_TAIL_BYTES = 8192
 
 
 def executable(name: str) -> str:
-    """The console script of this environment."""
+    """The console script of that name in this environment; PROGRAM_MISSING."""
     path = Path(sys.executable).parent / name
-    if not path.exists():
-        raise GumtreeError(
-            "PROGRAM_MISSING", f"{path} is not there. Install gumtree-tango into this environment again."
-        )
+    if not os.access(path, os.X_OK):
+        raise GumtreeError("PROGRAM_MISSING", f"There is no program {path}. Install gumtree-tango anew.")
     return str(path)
 
 
-class ChildProcess:
-    """One process of an instrument.
+class Process:
+    """A program that is started, asked to end, and started again.
 
-    It gets SIGKILL when the thread that started it ends, so that nothing outlives a launcher that is killed:
-    start it from a thread that lives as long as the instrument.
+    It gets SIGKILL when the thread that started it ends: start it from one that lives as long as it should.
+
+    Parameters
+    ----------
+    name
+        For people.
+    command
+        Absolute path of the program, and its arguments.
+    environment
+        Added to that of this process.
+    log
+        File that gets its output; earlier output is kept.
     """
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -40,12 +47,14 @@ class ChildProcess:
         self.command = tuple(command)
         self.environment = dict(environment)
         self.log = log
-        self.started = 0.0
+        self.started_at = 0.0
+        """Seconds since the epoch."""
+        self._log_start = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
-        """The process' id, 0 before the first start."""
+        """Its id, and that of its group; 0 before the first start."""
         return self._process.pid if self._process else 0
 
     @property
@@ -54,48 +63,61 @@ class ChildProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start it; what an earlier run has logged is kept."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        """Start it."""
         with self.log.open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(
-                self.command,
+                (sys.executable, "-I", "-S", str(_EXEC_CHILD), str(os.getpid()), *self.command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.environment},
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
             )
-        self.started = time.time()
+        self.started_at = time.time()
 
-    def ended(self) -> str:
+    def ending(self) -> str:
         """How it ended, for people."""
         code = self._process.poll() if self._process else None
         if code is None:
-            return "is running"
-        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            return "has not ended"
+        return f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
 
     def terminate(self) -> None:
-        """Ask it to end; `stop` waits for that."""
-        if self._process is not None and self.running:
+        """Ask it to end."""
+        if self._process is not None:
             self._process.terminate()
 
-    def stop(self, grace: float) -> None:
-        """SIGTERM, and SIGKILL to the whole group when it has not ended after `grace` s."""
-        if self._process is None:
-            return
-        self.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(grace)
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+    def wait(self, seconds: float) -> bool:
+        """Wait until it has ended; False if it has not after so many seconds."""
+        if self._process is not None:
+            try:
+                self._process.wait(max(seconds, 0))
+            except subprocess.TimeoutExpired:
+                return False
+        return True
+
+    def kill(self) -> None:
+        """Kill what is left of it and of its children."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def output(self) -> str:
+        """What it has written to its log since its last start."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode(errors="replace")
 
     def tail(self, lines: int = 12) -> str:
-        """The end of its log."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-lines:])
+        """The last lines that it has written since its last start, indented."""
+        last = self.output()[-_TAIL_BYTES:].splitlines()[-lines:]
+        return "\n".join(f"    {line}" for line in last) or "    (nothing)"
 
 
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
