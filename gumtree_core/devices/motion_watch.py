@@ -30,6 +30,7 @@ class MotionWatch:
         self.description: AxisDescription | None = None
         self._motion: _Motion | None = None
         self._moving = False
+        self._at_limit = True  # a switch that is active at first is nobody's doing
         self._at_rest = _READY
         self._blocked = False  # by a limit switch, if one is active
 
@@ -46,10 +47,9 @@ class MotionWatch:
 
     def end(self, ending: Ending, position: float | None) -> None:
         """Take note of why the present motion will end, if there is one; its final approach is given up."""
-        if self._motion is not None:
-            if not (ending == "lost" and self._motion.ending):
-                self._motion = replace(self._motion, ending=ending)
-        elif self._moving and position is not None:
+        if self._motion is not None and not (ending == "lost" and self._motion.ending):
+            self._motion = replace(self._motion, ending=ending)
+        elif self._motion is None and self._moving and position is not None:
             self._motion = _Motion(position, position, ending)
 
     def reset(self) -> None:
@@ -71,11 +71,15 @@ class MotionWatch:
         if status.fault:
             return State.FAULT, f"The axis reports a fault: {status.fault}"
         was_moving, self._moving = self._moving, status.moving
+        at_limit = status.at_low_limit or status.at_high_limit
+        was_at_limit, self._at_limit = self._at_limit, at_limit
         if status.moving:
+            if self._motion is not None and self._motion.ending == "lost":
+                self._motion = replace(self._motion, ending="")  # contact is back in time
             return State.BUSY, self._motion_message()
         if self._motion is not None:
             self._at_rest, self._blocked = self._verdict(self._motion, status)
-        elif was_moving:  # somebody else has moved it, nobody knows where to
+        elif was_moving or (at_limit and not was_at_limit):  # somebody else has moved it, who knows where to
             self._at_rest, self._blocked = _READY, True
         self._motion = None
         return self._rest(status)

@@ -123,6 +123,8 @@ class Motor:
             axis = self._connected()
             status = axis.status()
             with self._lock:
+                if self._stop_due and status.moving:
+                    self._watch.end(self._stop_due, status.position)
                 self._send_stop(axis)
                 if self._commands == commands:  # else a command has come in between and knows better
                     self._reading = self._judge(axis, status)
@@ -248,15 +250,14 @@ class Motor:
     def _end(self, ending: Literal["stopped", "aborted"]) -> None:
         with self._lock:
             self._commands += 1
-            position = self._reading.position
-            self._watch.end(ending, position)
             self._stop_due = ending
-            if self._axis is None or position is None:
+            if self._axis is None or self._reading.position is None:
                 raise GumtreeError(
                     "HARDWARE_NOT_READY",
                     f"{self.name} cannot be stopped now. {self._reading.message} It will be as soon as it "
                     "answers; if it must stop now, use the emergency stop.",
                 )
+            self._watch.end(ending, self._reading.position)
             self._send_stop(self._axis)
 
     def _send_stop(self, axis: Axis) -> None:

@@ -330,12 +330,43 @@ def test_a_stop_without_contact_is_refused_at_once_and_made_up_for_when_contact_
     plug.connected = True
     motor.poll()
     assert not axis.moving
-    motor.poll()
+    assert motor.poll().state is {"stop": State.IDLE, "abort": State.ALARM}[command]
     motor.reset()
     motor.poll()
     motor.move(1)
     motor.poll()
     assert axis.moving
+
+
+def test_a_short_loss_of_contact_does_not_cost_the_final_approach(motor, axis, plug):
+    motor.backlash = 0.5
+    motor.move(-5)
+    plug.connected = False
+    motor.poll()
+    plug.connected = True
+    motor.poll()
+    axis.arrive()
+    motor.poll()
+    assert axis.targets == [-5.5, -5]
+
+
+def test_a_stop_that_came_too_late_does_not_pass_for_the_end_of_the_motion(motor, axis, plug):
+    motor.move(5)
+    plug.connected = False
+    motor.poll()
+    with refused("HARDWARE_NOT_READY"):
+        motor.stop()
+    axis.halt(2.0)
+    plug.connected = True
+    reading = motor.poll()
+    assert (reading.state, "contact was lost" in reading.message) == (State.ALARM, True)
+
+
+def test_found_at_a_limit_switch_at_first_it_is_idle_and_later_in_alarm(motor, axis):
+    axis.at_low_limit = True
+    late = Motor("theta", lambda: (axis, axis.describe()))
+    assert late.poll().state is State.IDLE
+    assert motor.poll().state is State.ALARM
 
 
 def test_a_fault_of_the_axis_is_a_fault_until_it_is_gone(motor, axis):

@@ -11,27 +11,32 @@ from typing import Any
 import pytest
 import tango
 from tango import AttrQuality, DevState
-from tango.test_context import DeviceTestContext
+from tango.test_context import MultiDeviceTestContext
 
 from servers.counter import GumtreeCounter
 
 SPEED = 4
-PROPERTIES = {"Controller": f"simulated:sans?speed={SPEED}", "Channel": "monitor"}
+CONTROLLER = f"simulated:sans?speed={SPEED}"
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[tango.DeviceProxy]:
-    with DeviceTestContext(GumtreeCounter, process=True, properties=PROPERTIES) as counter:
-        yield counter
+def context() -> Iterator[MultiDeviceTestContext]:
+    devices = [
+        {"name": f"test/counter/{channel}", "properties": {"Controller": CONTROLLER, "Channel": channel}}
+        for channel in ("monitor", "no_such_channel")
+    ]
+    with MultiDeviceTestContext([{"class": GumtreeCounter, "devices": devices}], process=True) as context:
+        yield context
 
 
 @pytest.fixture
-def counter(served: tango.DeviceProxy, wait_until: Any) -> tango.DeviceProxy:
+def counter(context: MultiDeviceTestContext, wait_until: Any) -> tango.DeviceProxy:
     """At rest, with a preset of 2 s (half a second in real time)."""
-    wait_until(lambda: served.state() not in (DevState.INIT, DevState.RUNNING))
-    served.preset_mode = 0
-    served.preset = 2
-    return served
+    counter = context.get_device("test/counter/monitor")
+    wait_until(lambda: counter.state() not in (DevState.INIT, DevState.RUNNING))
+    counter.preset_mode = 0
+    counter.preset = 2
+    return counter
 
 
 def failure(call: Any, *arguments: Any) -> tango.DevError:
@@ -144,8 +149,8 @@ def test_init_during_a_count_follows_it_to_its_end(counter, events):
     events.follow(counter, "state", "time")
     counter.Start()
     counter.Init()
-    events.wait("state", DevState.RUNNING)
     events.wait("state", DevState.ON)
+    assert events.of("state") == [DevState.RUNNING, DevState.INIT, DevState.RUNNING, DevState.ON]
     assert events.of("time")[-1] == pytest.approx(2, abs=1e-3)
     assert counter.preset == 2
 
@@ -165,15 +170,14 @@ def test_each_count_starts_from_nothing(counter, events):
         assert events.of("state") == [DevState.RUNNING, DevState.ON]
 
 
-def test_a_channel_that_does_not_exist_is_a_fault_with_the_cause(wait_until):
-    properties = {**PROPERTIES, "Channel": "no_such_channel"}
-    with DeviceTestContext(GumtreeCounter, process=True, properties=properties) as counter:
-        wait_until(lambda: counter.state() == DevState.FAULT)
-        assert "no_such_channel" in counter.status()
-        error = failure(counter.Start)
-        assert error.reason == "HARDWARE_NOT_READY"
-        assert "no_such_channel" in error.desc
-        assert counter.read_attribute("counts").quality == AttrQuality.ATTR_INVALID
+def test_a_channel_that_does_not_exist_is_a_fault_with_the_cause(context, wait_until):
+    counter = context.get_device("test/counter/no_such_channel")
+    wait_until(lambda: counter.state() == DevState.FAULT)
+    assert "no_such_channel" in counter.status()
+    error = failure(counter.Start)
+    assert error.reason == "HARDWARE_NOT_READY"
+    assert "no_such_channel" in error.desc
+    assert counter.read_attribute("counts").quality == AttrQuality.ATTR_INVALID
 
 
 def test_every_member_is_described(counter):

@@ -149,8 +149,8 @@ def test_init_during_a_count_follows_it_to_its_end(detector, events):
     events.follow(detector, "state", "time")
     detector.Start()
     detector.Init()
-    events.wait("state", DevState.RUNNING)
     events.wait("state", DevState.ON)
+    assert events.of("state") == [DevState.RUNNING, DevState.INIT, DevState.RUNNING, DevState.ON]
     assert events.of("time")[-1] == pytest.approx(2, abs=1e-3)
     assert detector.image.sum() == detector.counts
 

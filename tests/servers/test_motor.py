@@ -15,14 +15,15 @@ from tango.test_context import MultiDeviceTestContext
 
 from servers.motor import GumtreeMotor
 
-SIMULATED = "simulated:sans?speed=4"
+SPEED = 8
+CONTROLLER = f"simulated:sans?speed={SPEED}"
 
 
 @pytest.fixture(scope="module")
 def context() -> Iterator[MultiDeviceTestContext]:
     axes = {"x": "sample_x", "backlash": "beamstop_y", "nowhere": "no_such_axis"}
     devices = [
-        {"name": f"test/motor/{name}", "properties": {"Controller": SIMULATED, "Axis": axis}}
+        {"name": f"test/motor/{name}", "properties": {"Controller": CONTROLLER, "Axis": axis}}
         for name, axis in axes.items()
     ]
     devices.append({"name": "test/motor/bare", "properties": {}})
@@ -32,7 +33,7 @@ def context() -> Iterator[MultiDeviceTestContext]:
 
 @pytest.fixture
 def motor(context: MultiDeviceTestContext, wait_until: Any) -> tango.DeviceProxy:
-    """The sample changer, at rest at 0 mm; it moves 100 mm/s (in real time)."""
+    """The sample changer, at rest at 0 mm; it moves 200 mm/s in real time."""
     motor = context.get_device("test/motor/x")
     wait_until(lambda: motor.state() not in (DevState.INIT, DevState.MOVING))
     motor.velocity = 25
@@ -84,7 +85,7 @@ def test_the_position_is_followed_by_events_alone_and_the_last_one_comes_before_
     events.wait("state", DevState.ON)
     moving = [value for name, value, quality in events.events if (name, quality) == ("position", "CHANGING")]
     assert moving == sorted(moving)
-    duration = 60 / 25 / 4
+    duration = 60 / 25 / SPEED
     assert 5 * duration < len(moving) < 25 * duration
     *_, last_position, last_state = [event for event in events.events if event[0] != "status"]
     assert last_position == ("position", pytest.approx(60, abs=1e-3), "VALID")
@@ -182,7 +183,7 @@ def test_the_velocity_is_that_of_the_next_motion(motor, events):
     began = time.monotonic()
     motor.position = 100
     events.wait("state", DevState.ON)
-    assert 100 / 50 / 4 < time.monotonic() - began < 100 / 25 / 4
+    assert 100 / 50 / SPEED < time.monotonic() - began < 100 / 25 / SPEED
 
 
 def test_a_velocity_of_nothing_is_refused(motor):
@@ -195,12 +196,14 @@ def test_init_during_a_motion_follows_it_to_its_end(motor, events):
     events.follow(motor, "state", "position")
     motor.position = 60
     events.wait("position", lambda position: position > 5)
+    events.clear()
     began = time.monotonic()
     motor.Init()
     assert time.monotonic() - began < 0.1
     events.wait("state", DevState.MOVING)
     assert motor.status() == "Moving to 60 mm."
     events.wait("state", DevState.ON)
+    assert events.of("state") == [DevState.INIT, DevState.MOVING, DevState.ON]
     assert events.of("position")[-1] == pytest.approx(60, abs=1e-3)
     assert motor.read_attribute("position").w_value == 60
 
