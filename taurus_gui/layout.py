@@ -61,7 +61,11 @@ def display_kind(result: Result) -> DisplayKind:
 
 
 def plots(interface: Interface) -> list[list[Result]]:
-    """What is drawn, one list a plot: each image, and curves with the same axes and scales together."""
+    """What is drawn, one list a plot: results with errors and the same axes together, all others alone.
+
+    Quantities that have the same unit and no errors need not be comparable: a monitor counts a thousand times
+    what a detector does, and would flatten it.
+    """
     drawn: dict[tuple[object, ...], list[Result]] = {}
     for result in interface.results:
         kind = display_kind(result)
@@ -69,8 +73,10 @@ def plots(interface: Interface) -> list[list[Result]]:
             continue
         if kind == "image":
             key: tuple[object, ...] = (result.name,)
-        else:
+        elif result.errors:
             key = (result.unit, result.x, result.group, result.log_x, result.log_y)
+        else:
+            key = (result.name,)
         drawn.setdefault(key, []).append(result)
     return list(drawn.values())
 

@@ -92,6 +92,9 @@ QToolTip {{ color: {text}; background: {card}; border: 1px solid {border}; paddi
 QFrame#card {{ background: {card}; border: 1px solid {border}; border-radius: 6px; }}
 QLabel#title {{ font-weight: 600; font-size: 11pt; }}
 QLabel#cardTitle {{ font-weight: 600; color: {muted}; }}
+QToolButton#cardTitle, QToolButton#cardTitle:checked {{
+    font-weight: 600; color: {muted}; background: transparent; border: none; padding: 0;
+}}
 QLabel#muted, QLabel#unit {{ color: {muted}; }}
 QLabel#value {{ font-weight: 600; }}
 QLabel#value[bad="true"] {{ color: {error}; font-weight: 400; }}

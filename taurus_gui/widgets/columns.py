@@ -61,5 +61,10 @@ class CardColumns(QtWidgets.QWidget):
             column.setSpacing(self._row.spacing())
             for index in indices:
                 column.addWidget(self._cards[index])
-            column.addStretch(1)
+            if not any(_grows(self._cards[index]) for index in indices):
+                column.addStretch(1)
             self._row.addLayout(column, 1)
+
+
+def _grows(card: QtWidgets.QWidget) -> bool:
+    return card.sizePolicy().verticalPolicy() == QtWidgets.QSizePolicy.Policy.Expanding

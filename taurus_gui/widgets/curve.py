@@ -174,7 +174,8 @@ class CurvePlot(Plot):
             curve.setSymbolPen(None)
             curve.setSymbolBrush(colour)
         if self._legend is not None:
-            self._legend.setLabelTextColor(colours.text)
+            for _, label in self._legend.items:
+                label.setText(label.text, color=colours.text)
 
     def mouse_at(self, place: QtCore.QPointF) -> None:
         """Tell the coordinates under the mouse."""

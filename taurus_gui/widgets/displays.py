@@ -85,14 +85,19 @@ class ProgressDisplay(Display):
         super().__init__(item)
         self.bar = QtWidgets.QProgressBar()
         self.bar.setRange(0, 1000)
-        self.bar.setFormat("")
-        self.row.addWidget(self.bar)
+        self.bar.setTextVisible(False)
+        self.label = QtWidgets.QLabel("0 %")
+        self.label.setObjectName("value")
+        self.label.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter)
+        self.label.setMinimumWidth(44)
+        self.row.addWidget(self.bar, 1)
+        self.row.addWidget(self.label)
 
     def show_reading(self, reading: Reading) -> None:
         """Show 0 to 100 %."""
         value = 0.0 if reading.value is None else float(reading.value)
         self.bar.setValue(round(10 * min(max(value, 0.0), 100.0)))
-        self.bar.setFormat(f"{value:.0f} %")
+        self.label.setText(f"{value:.0f} %")
 
 
 class LogDisplay(Display):
@@ -100,10 +105,8 @@ class LogDisplay(Display):
 
     def __init__(self, item: Result | Parameter) -> None:
         super().__init__(item)
-        self.text = QtWidgets.QPlainTextEdit()
+        self.text = _Lines()
         self.text.setReadOnly(True)
-        self.text.setLineWrapMode(QtWidgets.QPlainTextEdit.LineWrapMode.NoWrap)
-        self.text.setMinimumHeight(72)
         self.text.setMaximumBlockCount(LOG_LINES)
         self.text.setPlaceholderText("nothing yet")
         self.row.addWidget(self.text)
@@ -125,6 +128,18 @@ class LogDisplay(Display):
         self._lines = lines
         if at_end:
             bar.setValue(bar.maximum())
+
+
+class _Lines(QtWidgets.QPlainTextEdit):
+    """Asks for a few lines only, and takes what room there is."""
+
+    def sizeHint(self) -> QtCore.QSize:
+        """Five lines."""
+        return QtCore.QSize(200, 5 * self.fontMetrics().lineSpacing() + 12)
+
+    def minimumSizeHint(self) -> QtCore.QSize:
+        """As the size hint, so that a narrow place makes the panel scroll and not the log vanish."""
+        return self.sizeHint()
 
 
 class TableDisplay(Display):

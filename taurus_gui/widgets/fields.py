@@ -87,7 +87,7 @@ class LineField(Field):
 
     def name_inside(self) -> None:
         """As long as nothing is typed."""
-        self.edit.setPlaceholderText(self.parameter.label)
+        self.edit.setPlaceholderText(self.parameter.label or self.parameter.help)
 
     def value(self) -> Any:
         """What is typed, checked."""

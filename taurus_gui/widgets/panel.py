@@ -157,6 +157,9 @@ class DevicePanel(QtWidgets.QWidget):
         if grid.rowCount() > 1 or grid.count():
             inside.addLayout(grid)
         self._button_rows(inside, box.actions)
+        if any(display_kind(result) in ("log", "table") for result in box.results):
+            policy = QtWidgets.QSizePolicy.Policy
+            card.setSizePolicy(policy.Preferred, policy.Expanding)
         return card
 
     def _parameter_row(self, grid: QtWidgets.QGridLayout, parameter: Parameter) -> None:
@@ -293,10 +296,10 @@ def _card_title(box: Box, body: QtWidgets.QWidget) -> QtWidgets.QWidget:
         title.setObjectName("cardTitle")
         return title
     button = QtWidgets.QToolButton()
+    button.setObjectName("cardTitle")
     button.setText(box.title)
     button.setCheckable(True)
     button.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setAutoRaise(True)
 
     def fold(opened: bool) -> None:
         body.setVisible(opened)

@@ -34,7 +34,9 @@ class TrendPlot(Plot):
         self.axes.hideButtons()
         self.axes.showGrid(x=True, y=True, alpha=0.15)
         self.axes.setLabel("left", f"{label} ({item.unit})" if item.unit else label)
-        self.axes.setLimits(minXRange=LEAST_SPAN)
+        self.fit = self.add_switch("fit", "Keep everything in view", True)
+        self.fit.toggled.connect(self.stale)
+        self.axes.getViewBox().sigRangeChangedManually.connect(lambda *_: self.fit.setChecked(False))
         self.curve = self.axes.plot(stepMode="right")
 
     def show_reading(self, name: str, reading: Reading) -> None:
@@ -51,8 +53,13 @@ class TrendPlot(Plot):
 
     def draw(self) -> None:
         """Draw all readings, the last one drawn out until now."""
+        if not self._times:
+            return
         times, values = np.array([*self._times, time.time()]), np.array([*self._values, self._values[-1]])
         self.curve.setData(times, values)
+        if self.fit.isChecked():
+            self.axes.enableAutoRange("y")
+            self.axes.setXRange(min(times[0], times[-1] - LEAST_SPAN), times[-1], padding=0.01)
 
     def recolour(self, colours: theme.Theme) -> None:
         """Take the colours of the theme."""

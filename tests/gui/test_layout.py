@@ -46,14 +46,15 @@ def test_a_display_for_each_result_its_hint_only_where_it_fits(result, kind):
     assert display_kind(result) == kind
 
 
-def test_curves_with_the_same_axes_share_a_plot_and_images_do_not():
+def test_curves_with_errors_and_the_same_axes_share_a_plot_and_others_do_not():
     interface = Interface(
         "d",
         results=(
             Result("iq", "float", ndim=1, unit="1/cm", x="q", errors="e"),
-            Result("background", "float", ndim=1, unit="1/cm", x="q"),
+            Result("background", "float", ndim=1, unit="1/cm", x="q", errors="be"),
             Result("q", "float", ndim=1, hidden=True),
             Result("counts", "float", ndim=1, unit="counts"),
+            Result("monitor", "float", ndim=1, unit="counts"),
             Result("image", "int", ndim=2),
             Result("mask", "int", ndim=2),
         ),
@@ -62,6 +63,7 @@ def test_curves_with_the_same_axes_share_a_plot_and_images_do_not():
     assert [[r.name for r in group] for group in plots(interface)] == [
         ["iq", "background"],
         ["counts"],
+        ["monitor"],
         ["image"],
         ["mask"],
     ]

@@ -254,7 +254,7 @@ def test_progress_and_log_show_the_latest(shown):
     source.show(log=["one", "two"])
     model.flush()
 
-    assert panel.displays["progress"].bar.text() == "42 %"
+    assert panel.displays["progress"].label.text() == "42 %"
     assert panel.displays["log"].text.toPlainText() == "one\ntwo"
     source.show(log=["anew"])
     model.flush()
