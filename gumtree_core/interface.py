@@ -50,6 +50,7 @@ class Result:
     ndim: int = 0
     choices: tuple[str, ...] = ()
     x: str = ""
+    x_unit: str = ""
     errors: str = ""
     log_x: bool = False
     log_y: bool = False

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
 from gumtree_core.interface import Action, Group, Interface, Kind, Parameter, Result
+
+if TYPE_CHECKING:
+    from gumtree_core.data import Dataset
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 _ACTION = "_gumtree_action"
@@ -161,6 +164,7 @@ def result(
     format: str = "",
     ndim: int = 0,
     x: str = "",
+    x_unit: str = "",
     log_x: bool = False,
     log_y: bool = False,
     widget: str = "",
@@ -171,8 +175,8 @@ def result(
     """Declare a result; a curve has `ndim` 1 and names its axis with `x`, an image has `ndim` 2."""
     return _Result(
         {
-            "label": label, "unit": unit, "format": format, "ndim": ndim, "x": x, "log_x": log_x,
-            "log_y": log_y, "widget": widget, "help": help, "group": group, "level": level,
+            "label": label, "unit": unit, "format": format, "ndim": ndim, "x": x, "x_unit": x_unit,
+            "log_x": log_x, "log_y": log_y, "widget": widget, "help": help, "group": group, "level": level,
         }
     )  # fmt: skip
 
@@ -213,6 +217,9 @@ class Script:
         self._values: dict[str, Any] = {}
         self._results: dict[str, Any] = {}
         self._report: Callable[[float | None, str], None] = lambda fraction, text: None
+        self._output: Path | None = None
+        self.saved: tuple[Path, ...] = ()
+        """The files that actions have saved."""
         self.set(**parameters)
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -251,6 +258,33 @@ class Script:
     def log(self, text: str) -> None:
         """Say a line to the user."""
         self._report(None, text)
+
+    def results(self) -> dict[str, Any]:
+        """The results that there are."""
+        return dict(self._results)
+
+    def host(self, output: Path | None, report: Callable[[float | None, str], None]) -> None:
+        """Tell where files are saved (a folder, one file, or nowhere), and who hears progress and log."""
+        self._output = output
+        self._report = report
+
+    def save_curve(self, curve: Dataset, name: str) -> None:
+        """Save a reduced curve as NXcanSAS with its provenance, if there is a host that wants files.
+
+        The file is `name`.h5 in the host's folder, or the one file that the host has named. An existing file
+        is never overwritten: a number is added to the name. Plain use in a notebook and live updates save
+        nothing.
+        """
+        from gumtree_core.files.nxcansas import write_nxcansas
+        from gumtree_core.scripts.provenance import provenance
+
+        if self._output is None:
+            return
+        path = self._output if self._output.suffix else self._output / f"{name}.h5"
+        made_by = provenance(self, Path(inspect.getfile(type(self))))
+        path = write_nxcansas(path, curve, provenance=made_by.as_dict())
+        self.saved = (*self.saved, path)
+        self.log(f"Saved {path}")
 
     @classmethod
     def live_action(cls) -> str:

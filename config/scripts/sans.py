@@ -1,0 +1,229 @@
+"""Small-angle scattering: from runs to I(q) on an absolute scale."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gumtree_core.data import Dataset, errors, scalar
+from gumtree_core.errors import GumtreeError
+from gumtree_core.files import Run
+from gumtree_core.reduction.geometry import Geometry, center_of_mass, geometry, number
+from gumtree_core.reduction.integration import circular, q_bins
+from gumtree_core.reduction.normalization import rate
+from gumtree_core.reduction.resolution import sigma_q
+from gumtree_core.reduction.sensitivity import sensitivity
+from gumtree_core.reduction.transmission import at_angle, beam_intensity, transmission
+from gumtree_core.scripts import Script, action, group, parameter, result
+
+
+class SansReduction(Script):
+    """Reduce a SANS run to I(q).
+
+    Each run is corrected for dead time, normalised, and freed of the background that the blocked beam gives.
+    What the sample scatters is divided by its transmission at each angle; the empty cell's is subtracted. The
+    pattern is divided by solid angle and sensitivity (water, treated likewise), put on absolute scale with
+    the attenuated direct beam, and averaged over rings of q. A step whose run is not given is left out.
+    """
+
+    author = "GumTree on Tango"
+    version = "1.0"
+
+    runs = group("Runs")
+    corrections = group("Corrections")
+    curve = group("Curve")
+    expert = group("Beam centre and details", folded=True)
+
+    sample: Run = parameter(label="Sample", group="runs", live=True)
+    empty_cell: Run | None = parameter(None, label="Empty cell", group="runs")
+    blocked_beam: Run | None = parameter(None, label="Blocked beam, or dark current", group="runs")
+    flood: Run | None = parameter(None, label="Water (flood)", group="runs")
+    direct_beam: Run | None = parameter(None, label="Direct beam, attenuated", group="runs")
+    sample_beam: Run | None = parameter(None, label="Direct beam through the sample", group="runs")
+    cell_beam: Run | None = parameter(None, label="Direct beam through the empty cell", group="runs")
+    flood_beam: Run | None = parameter(None, label="Direct beam through the water", group="runs")
+
+    normalization: Literal["monitor", "time"] = parameter(
+        "monitor", label="Normalise to", group="corrections"
+    )
+    sample_transmission: float | None = parameter(
+        None, ge=0, le=1, label="Transmission of the sample", group="corrections",
+        help="Used unless the direct beam through the sample is given.",
+    )  # fmt: skip
+    sample_transmission_error: float = parameter(0.0, ge=0, le=1, label="its error", group="corrections")
+    thickness: float | None = parameter(
+        None, ge=0.001, le=1000, unit="mm", label="Thickness", group="corrections",
+        help="Of the sample; that of the run unless given.",
+    )  # fmt: skip
+
+    q_min: float = parameter(0.015, ge=0, le=10, unit="1/angstrom", label="Lowest q", group="curve")
+    q_max: float = parameter(0.145, ge=0, le=10, unit="1/angstrom", label="Highest q", group="curve")
+    bins: int = parameter(130, ge=1, le=10_000, label="Bins", group="curve")
+    spacing: Literal["linear", "logarithmic"] = parameter("linear", label="Spacing", group="curve")
+    weighting: Literal["area", "inverse variance"] = parameter("area", label="Weighting", group="curve")
+
+    beam_center_x: float | None = parameter(
+        None,
+        unit="pixel",
+        label="Beam centre x",
+        group="expert",
+        help="Found from the direct beam unless given.",
+    )
+    beam_center_y: float | None = parameter(None, unit="pixel", label="Beam centre y", group="expert")
+    pixel_size: float | None = parameter(None, ge=0.001, unit="mm", label="Pixel size", group="expert")
+    beam_radius: float = parameter(30.0, ge=1, unit="mm", label="Radius of the direct beam", group="expert")
+    shadow_radius: float = parameter(
+        0.0, ge=0, unit="mm", label="Radius of the beam stop's shadow", group="expert"
+    )
+    beam_sensitivity_error: float = parameter(
+        0.0, ge=0, le=1, label="Error of the sensitivity at the beam", group="expert",
+        help="It is not measured there: the beam stop hides those pixels. Relative; shared by all points.",
+    )  # fmt: skip
+    dead_time: float | None = parameter(
+        None,
+        ge=0,
+        le=1,
+        unit="s",
+        label="Dead time",
+        group="expert",
+        help="Of the detector; that of the run unless given.",
+    )
+    zero_count_variance: float = parameter(
+        0.0, ge=0, le=1, label="Variance of zero counts", group="expert",
+        help="0 is right for averages by area; the programs of ORNL use 1.",
+    )  # fmt: skip
+    error_rule: Literal["exact", "independent"] = parameter(
+        "exact", label="Errors", group="expert",
+        help="'independent' forgets that pixels share monitor, transmission and flood, as most programs do.",
+    )  # fmt: skip
+
+    iq: Dataset = result(
+        label="I(q)", unit="1/cm", ndim=1, x="q", x_unit="1/angstrom", log_x=True, log_y=True
+    )
+    pattern: Dataset = result(label="Corrected pattern", unit="1/cm", ndim=2, help="Before averaging.")
+    transmission: Dataset = result(label="Transmission of the sample", format="%.4f")
+
+    @action("Reduce", live=True)
+    def reduce(self) -> None:
+        """Reduce to I(q)."""
+        if self.weighting == "inverse variance" and self.zero_count_variance == 0:
+            raise GumtreeError(
+                "NO_WEIGHT",
+                "Weighting by inverse variance gives pixels without counts an infinite weight. Set the variance "
+                "of zero counts to 1, or weight by area.",
+            )
+        with errors(self.error_rule):
+            self._reduce()
+        self.save_curve(self.iq, f"{self.sample.name.partition('.')[0]}_iq")
+
+    def _reduce(self) -> None:
+        detector = self._geometry()
+        self.progress(0.1, "Scattering of the sample")
+        self.transmission = self._transmission()
+        scattered = self._scattered(self.sample, self.transmission, detector)
+        cell: Dataset | None = None
+        if self.empty_cell is not None:
+            cell = self._scattered(self.empty_cell, self._through(self.cell_beam), detector)
+            scattered = scattered - cell
+        self.progress(0.5, "Sensitivity and absolute scale")
+        pattern = scattered / Dataset(detector.relative_solid_angle, dims=("y", "x"))
+        beam_sensitivity = scalar(1.0, self.beam_sensitivity_error)
+        if self.flood is not None:
+            flood = self._scattered(self.flood, self._through(self.flood_beam), detector)
+            relative = sensitivity(
+                flood if cell is None else flood - cell, detector, shadow=self.shadow_radius
+            )
+            pattern = pattern / relative
+            if self.shadow_radius > 0:
+                near = relative.with_masks(far=detector.radius > 2 * self.shadow_radius)
+                beam_sensitivity = beam_sensitivity * near.mean()
+        if self.direct_beam is not None:
+            pattern = (pattern * beam_sensitivity / self._absolute_scale(detector)).to("1/cm")
+        if self.shadow_radius > 0:
+            pattern = pattern.with_masks(beam_stop=detector.radius <= self.shadow_radius)
+        self.pattern = pattern
+        self.progress(0.8, "Average over rings")
+        self.iq = self._curve(pattern, detector)
+        self.progress(1.0, "Reduced")
+
+    def _geometry(self) -> Geometry:
+        center = None
+        if self.beam_center_x is not None and self.beam_center_y is not None:
+            center = self.beam_center_x, self.beam_center_y
+        elif self.direct_beam is not None:
+            center = center_of_mass(self.direct_beam.data("detector/counts"))
+            self.log(f"Beam centre from the direct beam: {center[0]:.2f}, {center[1]:.2f} pixel")
+        return geometry(self.sample, center, self.pixel_size)
+
+    def _scattered(self, run: Run, through: Dataset | None, detector: Geometry) -> Dataset:
+        """What a run has scattered, without background, over its transmission at each angle."""
+        signal = self._signal(run)
+        return signal if through is None else signal / at_angle(through, detector.cosine)
+
+    def _signal(self, run: Run) -> Dataset:
+        signal = self._rate(run)
+        return signal if self.blocked_beam is None else signal - self._rate(self.blocked_beam)
+
+    def _rate(self, run: Run) -> Dataset:
+        return rate(
+            run, self.normalization, dead_time=self.dead_time, zero_count_variance=self.zero_count_variance
+        )
+
+    def _transmission(self) -> Dataset:
+        if self.sample_beam is not None and self.direct_beam is not None:
+            measured = self._through(self.sample_beam)
+            assert measured is not None
+            self.log(f"Transmission of the sample: {float(measured.values):.4f}")
+            return measured
+        if self.sample_transmission is not None:
+            return scalar(self.sample_transmission, self.sample_transmission_error)
+        self.log("No transmission is given: 1 is used.")
+        return scalar(1.0)
+
+    def _through(self, run: Run | None) -> Dataset | None:
+        """The transmission of what is in a direct beam, relative to the empty one."""
+        if run is None or self.direct_beam is None:
+            return None
+        detector = self._geometry()
+        through, empty = (self._beam(each, detector) for each in (run, self.direct_beam))
+        return transmission(through, empty)
+
+    def _beam(self, run: Run, detector: Geometry) -> Dataset:
+        """The direct beam, as it would be without attenuator."""
+        attenuation = number(run, "instrument/attenuation", "", 1.0)
+        return beam_intensity(self._signal(run), detector, self.beam_radius) / attenuation
+
+    def _absolute_scale(self, detector: Geometry) -> Dataset:
+        assert self.direct_beam is not None
+        thickness = self.thickness or number(self.sample, "sample/thickness", "mm")
+        self.log(f"Absolute scale from the direct beam, thickness {thickness:g} mm")
+        return (
+            self._beam(self.direct_beam, detector)
+            * detector.straight_solid_angle
+            * Dataset(thickness / 10, unit="cm")
+        )
+
+    def _curve(self, pattern: Dataset, detector: Geometry) -> Dataset:
+        run = self.sample
+        wavelength = number(run, "instrument/wavelength", "angstrom")
+        axis = q_bins(self.q_min, self.q_max, self.bins, self.spacing)
+        iq = circular(pattern, detector.q(wavelength), axis, self.weighting)
+        texts = {
+            "sample_name": run.text("sample/name"),
+            "instrument_name": run.text("instrument/name"),
+            "run_title": run.text("run/title"),
+            "run_number": run.text("run/number"),
+        }
+        keys = ("wavelength_spread", "collimation_length", "source_aperture", "sample_aperture")
+        if all(f"instrument/{key}" in run for key in keys):
+            sigma = sigma_q(
+                iq.axes["q"].centers,
+                wavelength=wavelength,
+                wavelength_spread=number(run, "instrument/wavelength_spread", ""),
+                collimation=number(run, "instrument/collimation_length", "mm"),
+                distance=detector.distance,
+                source_aperture=number(run, "instrument/source_aperture", "mm"),
+                sample_aperture=number(run, "instrument/sample_aperture", "mm"),
+                pixel_size=detector.pixel_size_x,
+            )
+            iq = iq.with_metadata(dq=Dataset(sigma, dims=("q",), unit="1/angstrom"))
+        return iq.with_metadata(**texts).replace(title=texts["run_title"] or "I(q)")

@@ -1,0 +1,156 @@
+"""Where the pixels of a flat detector are, seen from the sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gumtree_core.data import Dataset
+from gumtree_core.errors import GumtreeError
+from gumtree_core.files import Run
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A flat detector perpendicular to the beam.
+
+    Attributes
+    ----------
+    shape
+        (y, x).
+    distance
+        Sample to detector, in mm.
+    pixel_size_x, pixel_size_y
+        In mm.
+    center_x, center_y
+        Where the beam hits the detector, in pixels; pixel k spans k - 0.5 to k + 0.5.
+    """
+
+    shape: tuple[int, int]
+    distance: float
+    pixel_size_x: float
+    pixel_size_y: float
+    center_x: float
+    center_y: float
+
+    def __post_init__(self) -> None:
+        for name in ("distance", "pixel_size_x", "pixel_size_y"):
+            if not getattr(self, name) > 0:
+                raise GumtreeError(
+                    "BAD_GEOMETRY",
+                    f"{name} is {getattr(self, name)} mm; it must be above 0. Is the file right?",
+                )
+
+    @property
+    def radius(self) -> Array:
+        """Distance of each pixel's centre from the beam, (y, x), in mm."""
+        y, x = np.indices(self.shape)
+        return np.asarray(
+            np.hypot((x - self.center_x) * self.pixel_size_x, (y - self.center_y) * self.pixel_size_y)
+        )
+
+    @property
+    def two_theta(self) -> Array:
+        """Scattering angle of each pixel's centre, (y, x), in rad."""
+        return np.asarray(np.arctan2(self.radius, self.distance))
+
+    @property
+    def cosine(self) -> Array:
+        """cos(2 theta) of each pixel, (y, x)."""
+        return np.asarray(self.distance / np.hypot(self.radius, self.distance))
+
+    @property
+    def relative_solid_angle(self) -> Array:
+        """Solid angle of each pixel over that of one at the beam, (y, x): cos^3(2 theta)."""
+        return np.asarray(self.cosine**3)
+
+    @property
+    def straight_solid_angle(self) -> float:
+        """Solid angle of a pixel at the beam, in sr: its area over the squared distance."""
+        return self.pixel_size_x * self.pixel_size_y / self.distance**2
+
+    def q(self, wavelength: float) -> Array:
+        """q = 4 pi / lambda sin(theta) of each pixel, (y, x), in 1/angstrom; wavelength in angstrom."""
+        return np.asarray(4 * np.pi / wavelength * np.sin(self.two_theta / 2))
+
+
+def geometry(
+    run: Run, center: tuple[float, float] | None = None, pixel_size: float | None = None
+) -> Geometry:
+    """The geometry of a run's detector.
+
+    Parameters
+    ----------
+    center
+        Beam centre (x, y) in pixels; that of the run unless given.
+    pixel_size
+        In mm, for both directions; that of the run unless given.
+
+    Raises
+    ------
+    GumtreeError
+        KEY_MISSING, BAD_GEOMETRY.
+    """
+    counts = run.data("detector/counts")
+    if center is None:
+        center = (
+            number(run, "detector/beam_center_x", "pixel"),
+            number(run, "detector/beam_center_y", "pixel"),
+        )
+    return Geometry(
+        shape=(counts.shape[-2], counts.shape[-1]),
+        distance=number(run, "detector/distance", "mm"),
+        pixel_size_x=pixel_size or number(run, "detector/pixel_size_x", "mm"),
+        pixel_size_y=pixel_size or number(run, "detector/pixel_size_y", "mm"),
+        center_x=center[0],
+        center_y=center[1],
+    )
+
+
+def number(run: Run, key: str, unit: str, otherwise: float | None = None) -> float:
+    """One number of a run in a unit; KEY_MISSING unless there is a value for that case."""
+    if otherwise is not None and key not in run:
+        return otherwise
+    values = run.data(key).to(unit).values
+    if np.size(values) != 1:
+        raise GumtreeError(
+            "NOT_A_NUMBER", f"{key} of {run.name} has {np.size(values)} values where one is needed."
+        )
+    return float(np.reshape(values, ()))
+
+
+def center_of_mass(
+    counts: Dataset, start: tuple[float, float] | None = None, radius: float = 12.0
+) -> tuple[float, float]:
+    """Beam centre (x, y) in pixels: the centre of mass of the counts around it.
+
+    Iterated: the pixels within `radius` pixels of the last centre are averaged until it moves by less than
+    1e-4 pixel. It starts at `start`, or at the brightest pixel.
+
+    Raises
+    ------
+    GumtreeError
+        NO_BEAM where there are no counts.
+    """
+    values = np.asarray(counts.values, dtype=np.float64)
+    y, x = np.indices(values.shape)
+    if start is None:
+        row, column = divmod(int(np.argmax(values)), values.shape[1])
+        start = float(column), float(row)
+    center = start
+    for _ in range(200):
+        near = np.hypot(x - center[0], y - center[1]) <= radius
+        total = values[near].sum()
+        if not total > 0:
+            raise GumtreeError(
+                "NO_BEAM", f"{counts.name} has no counts within {radius:g} pixels of {center}."
+            )
+        moved = float((x[near] * values[near]).sum() / total), float((y[near] * values[near]).sum() / total)
+        if np.hypot(moved[0] - center[0], moved[1] - center[1]) < 1e-4:
+            return moved
+        center = moved
+    return center

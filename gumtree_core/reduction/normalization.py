@@ -1,0 +1,85 @@
+"""From counts to rates: dead time, counting time or monitor."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gumtree_core.data import Dataset, poisson
+from gumtree_core.errors import GumtreeError
+from gumtree_core.files import Run
+from gumtree_core.reduction.geometry import number
+
+Normalization = Literal["monitor", "time"]
+
+
+def rate(
+    run: Run,
+    normalization: Normalization,
+    *,
+    dead_time: float | None = None,
+    zero_count_variance: float = 1.0,
+) -> Dataset:
+    """Counts per monitor count or per second, corrected for dead time.
+
+    Parameters
+    ----------
+    run
+        With `detector/counts` (y, x) and `monitor/counts` or `detector/time`.
+    dead_time
+        Of the whole detector, in s; that of the run (0 if it says none) unless given.
+    zero_count_variance
+        Variance of a pixel that has counted nothing.
+
+    Returns
+    -------
+    Dataset
+        (y, x), unit 1 (counts per monitor count) or counts/s. The monitor's error is one source that all
+        pixels share.
+
+    Raises
+    ------
+    GumtreeError
+        KEY_MISSING; NO_MONITOR, NO_TIME where there is nothing to divide by; DEAD_TIME_TOO_LONG.
+    """
+    counts = poisson(run.data("detector/counts"), zero_count_variance)
+    tau = number(run, "detector/dead_time", "s", 0.0) if dead_time is None else dead_time
+    if tau:
+        counts = live(counts, number(run, "detector/time", "s"), tau)
+    if normalization == "monitor":
+        monitor = run.data("monitor/counts")
+        if not float(monitor.values) > 0:
+            raise GumtreeError(
+                "NO_MONITOR",
+                f"{run.name} has {float(monitor.values):g} monitor counts; normalise to time instead.",
+            )
+        per_monitor: Dataset = counts / monitor
+        return per_monitor
+    time = number(run, "detector/time", "s")
+    if not time > 0:
+        raise GumtreeError(
+            "NO_TIME", f"{run.name} was counted for {time:g} s; there is nothing to normalise."
+        )
+    per_second: Dataset = counts / Dataset(time, unit="s")
+    return per_second
+
+
+def live(counts: Dataset, time: float, dead_time: float) -> Dataset:
+    """Correct for the dead time of a whole detector that is non-paralysable.
+
+    n / (1 - N tau / t), with n the counts of a pixel, N those of the detector, t the time in s (Knoll,
+    Radiation Detection and Measurement, 4th ed., chapter 4).
+
+    Raises
+    ------
+    GumtreeError
+        DEAD_TIME_TOO_LONG where N tau / t is 0.5 or more: no such rate can be corrected with confidence.
+    """
+    dead = float(counts.sum().values) * dead_time / time
+    if dead >= 0.5:
+        raise GumtreeError(
+            "DEAD_TIME_TOO_LONG",
+            f"With a dead time of {dead_time:g} s the detector was dead for {100 * dead:.0f} % of the time. "
+            "Attenuate the beam, or check the dead time.",
+        )
+    corrected: Dataset = counts / (1 - dead)
+    return corrected

@@ -1,0 +1,46 @@
+"""How well a reduced curve agrees with the truth that the simulation knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gumtree_core.files.nxcansas import read_nxcansas
+from gumtree_core.simulation import truth
+from gumtree_core.simulation.sans import Settings
+
+EXPECTED = (0.8, 1.2)
+"""Where the reduced chi-square of a right reduction lies, 19 times of 20."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Reduced chi-square per degree of freedom; no parameter is fitted."""
+
+    chi_square: float
+    points: int
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether it lies where that of a right reduction does."""
+        return EXPECTED[0] <= self.chi_square <= EXPECTED[1]
+
+
+def compare(file: Path, settings: Settings) -> Agreement:
+    """Compare I(q) in an NXcanSAS file with the smeared truth averaged over the same pixels."""
+    curve = read_nxcansas(file)
+    edges = _edges(curve.axes["q"].centers)
+    expected = truth.expected_iq(settings, edges)
+    errors = curve.errors if curve.errors is not None else np.zeros(curve.shape)
+    kept = curve.mask if curve.mask is not None else np.zeros(curve.shape, dtype=bool)
+    chi_square, points = truth.reduced_chi_square(np.where(kept, np.nan, curve.values), errors, expected)
+    return Agreement(chi_square, points)
+
+
+def _edges(centers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Edges of bins of one width; the file has their centres."""
+    half = (centers[1] - centers[0]) / 2
+    return np.append(centers - half, centers[-1] + half)

@@ -1,0 +1,133 @@
+"""The dynamic attributes that a script's Interface becomes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tango
+
+from gumtree_core.data import Dataset
+from gumtree_core.interface import Interface, Parameter, Result
+
+MAX_LENGTH = 1 << 20
+MAX_IMAGE = 4096
+
+_TYPES: Mapping[str, Any] = {
+    "float": float, "int": int, "bool": bool, "str": str, "file": str, "run": str, "choice": tango.DevEnum,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Member:
+    """One attribute to make: what `tango.server.attribute` takes, and its hint for the GUI."""
+
+    name: str
+    options: dict[str, Any]
+    hint: dict[str, Any] = field(default_factory=dict)
+    writable: bool = False
+
+
+def members(interface: Interface) -> Iterator[Member]:
+    """The attributes of a script: parameters first, then each result with its errors and its axis."""
+    for parameter in interface.parameters:
+        yield _parameter(parameter)
+    for result in interface.results:
+        yield from _result(result)
+
+
+def to_tango(parameter: Parameter, value: Any) -> Any:
+    """A parameter's value for its attribute: a choice is its index, no number NaN, no run an empty text."""
+    if parameter.kind == "choice":
+        return parameter.choices.index(value)
+    if value is None:
+        if parameter.ndim:
+            return []
+        return {"float": math.nan, "int": 0, "bool": False}.get(parameter.kind, "")
+    return value
+
+
+def from_tango(parameter: Parameter, value: Any) -> Any:
+    """What the script is given for an attribute's value; None where it is not set."""
+    if parameter.kind == "choice":
+        return parameter.choices[int(value)]
+    if parameter.ndim:
+        return [each.item() if isinstance(each, np.generic) else each for each in value]
+    if parameter.kind in ("run", "file"):
+        return str(value) or None
+    if parameter.kind == "float" and math.isnan(value):
+        return None
+    return value
+
+
+def published_results(interface: Interface, results: Mapping[str, Any]) -> dict[str, Any]:
+    """The attribute values that belong to the results of a script."""
+    values: dict[str, Any] = {}
+    for result in interface.results:
+        made = results.get(result.name)
+        if made is None:
+            continue
+        if not isinstance(made, Dataset):
+            values[result.name] = made
+            continue
+        values[result.name] = _numbers(made.values)
+        errors = made.errors if made.errors is not None else np.zeros(made.shape)
+        values[f"{result.name}_errors"] = _numbers(errors)
+        if result.x and result.x in made.axes:
+            values[f"{result.name}_{result.x}"] = _numbers(made.axes[result.x].centers)
+    return values
+
+
+def _numbers(array: Any) -> Any:
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    return array.item() if array.ndim == 0 else array
+
+
+def _parameter(parameter: Parameter) -> Member:
+    options = _texts(parameter)
+    options["dtype"] = (_TYPES[parameter.kind],) if parameter.ndim else _TYPES[parameter.kind]
+    if parameter.ndim:
+        options["max_dim_x"] = MAX_LENGTH
+    if parameter.kind == "choice":
+        options["enum_labels"] = list(parameter.choices)
+    if parameter.minimum is not None:
+        options["min_value"] = parameter.minimum
+    if parameter.maximum is not None:
+        options["max_value"] = parameter.maximum
+    hint = {"group": parameter.group or "parameters", "required": parameter.required, "kind": parameter.kind}
+    return Member(parameter.name, options, hint, writable=True)
+
+
+def _result(result: Result) -> Iterator[Member]:
+    shape: dict[str, Any] = {"dtype": {0: float, 1: (float,), 2: ((float,),)}[result.ndim]}
+    if result.ndim:
+        shape["max_dim_x"] = MAX_LENGTH if result.ndim == 1 else MAX_IMAGE
+    if result.ndim == 2:
+        shape["max_dim_y"] = MAX_IMAGE
+    widget = result.widget or {0: "", 1: "curve", 2: "image"}[result.ndim]
+    hint = {
+        "group": result.group or "results",
+        "widget": widget,
+        "errors": f"{result.name}_errors",
+        "log_x": result.log_x,
+        "log_y": result.log_y,
+    }
+    if result.x:
+        hint["x"] = f"{result.name}_{result.x}"
+    label = result.label or result.name
+    yield Member(result.name, {**_texts(result), **shape}, hint)
+    hidden = {"hidden": True, "group": hint["group"]}
+    errors = {"label": f"{label}, error", "unit": result.unit, "doc": "One standard deviation."}
+    yield Member(f"{result.name}_errors", {**errors, **shape}, hidden)
+    if result.x:
+        axis = {"label": result.x, "unit": result.x_unit, "doc": f"Axis of {label}."}
+        yield Member(f"{result.name}_{result.x}", {**axis, **shape}, hidden)
+
+
+def _texts(item: Parameter | Result) -> dict[str, Any]:
+    level = tango.DispLevel.EXPERT if item.level == "expert" else tango.DispLevel.OPERATOR
+    texts = {"label": item.label or item.name, "unit": item.unit, "doc": item.help, "format": item.format}
+    return {"display_level": level, **{key: value for key, value in texts.items() if value}}
