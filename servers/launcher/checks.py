@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from gumtree_core.errors import GumtreeError
 from servers.launcher.classes import REFERENCES, class_names, device_class
 from servers.launcher.configuration import (
+    KEYS,
     SUBSTITUTIONS,
     Configuration,
     DeviceEntry,
@@ -24,7 +25,7 @@ def mistakes(configuration: Configuration) -> Iterator[Mistake]:
     """Each mistake: where it stands in the file, and what is wrong and allowed."""
     known = {*configuration.devices, *configuration.other_devices}
     for key, value in configuration.keys.items():
-        yield from _key(configuration, known, key, value)
+        yield from _key(configuration, known, ("keys", key), f"{key}={value}")
     aliases: dict[str, str] = {}
     for name, entry in configuration.devices.items():
         where: Where = ("devices", name)
@@ -43,24 +44,24 @@ def unknown(what: str, name: str, allowed: Iterable[str]) -> str:
     """Say that a name is not known, which is near, and which are allowed."""
     names = sorted(allowed)
     near = difflib.get_close_matches(name, names, n=1)
-    meant = f", did you mean {near[0]}?" if near else ";"
-    return f"there is no {what} {name}{meant} Allowed: {', '.join(names) or 'none'}"
+    meant = f", did you mean {near[0]}? Allowed" if near else "; allowed"
+    return f"there is no {what} {name}{meant}: {', '.join(names) or 'none'}"
 
 
-def _key(configuration: Configuration, known: set[str], key: str, value: str) -> Iterator[Mistake]:
+def _key(configuration: Configuration, known: set[str], place: Where, line: str) -> Iterator[Mistake]:
     try:
-        LiveKeys([f"{key}={value}"])
+        LiveKeys([line])
     except GumtreeError as error:
-        yield ("keys", key), error.message.rstrip(".")
+        yield place, error.message.rstrip(".")
         return
-    address, _, _ = value.partition(" ")
+    address, _, _ = line.partition("=")[2].strip().partition(" ")
     if address.count("/") != 3:
         return
     device, _, attribute = address.rpartition("/")
     if device not in known:
-        yield ("keys", key), _undeclared(device, known)
+        yield place, _undeclared(device, known)
     elif device in configuration.devices:
-        yield from _attribute(("keys", key), configuration.devices[device], attribute)
+        yield from _attribute(place, configuration.devices[device], attribute)
 
 
 def _properties(
@@ -76,10 +77,20 @@ def _properties(
         if not isinstance(value, str) and name not in own.lists:
             yield place, f"{name} takes one value, not several"
             continue
-        for line in lines(value):
-            yield from _placeholders(configuration, place, line)
+        for line, here in zip(lines(value), _places(place, value), strict=True):
+            yield from _placeholders(configuration, here, line)
             if name in references:
-                yield from _reference(configuration, known, place, line, references[name])
+                yield from _reference(configuration, known, here, line, references[name])
+            if name == KEYS:
+                yield from _key(configuration, known, here, line)
+
+
+def _places(place: Where, value: str | list[str] | dict[str, str]) -> Iterator[Where]:
+    """Where each line of a property stands."""
+    if isinstance(value, str):
+        yield place
+    else:
+        yield from ((*place, each) for each in (value if isinstance(value, dict) else range(len(value))))
 
 
 def _placeholders(configuration: Configuration, place: Where, line: str) -> Iterator[Mistake]:
@@ -98,7 +109,7 @@ def _reference(
         yield place, _undeclared(device, known)
         return
     entry = configuration.devices.get(device)
-    if entry is not None and entry.device_class != expected:
+    if entry is not None and entry.device_class in class_names() and entry.device_class != expected:
         yield place, f"{device} is a {entry.device_class}; here belongs a {expected}"
 
 

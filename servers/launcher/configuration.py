@@ -87,13 +87,14 @@ class Configuration(_Model):
         """The properties of a device as Tango keeps them, before substitution: lines of text."""
         entry = self.devices[device]
         found = {name: lines(value) for name, value in entry.properties.items()}
-        if self.keys and "LogicalKeys" not in found and entry.device_class in KEYED:
-            found["LogicalKeys"] = lines(self.keys)
+        if entry.device_class in KEYED:
+            found[KEYS] = [*lines(self.keys), *found.get(KEYS, ())]
         return found
 
 
 KEYED = ("GumtreeScan", "GumtreeReduction")
-"""Classes whose property LogicalKeys takes the `keys` of the file."""
+KEYS = "LogicalKeys"
+"""The property that takes the `keys` of the file, and those of the device after them."""
 
 
 def lines(value: str | list[str] | dict[str, str]) -> list[str]:

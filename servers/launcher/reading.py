@@ -29,6 +29,7 @@ _EXPECTED = {
     "dict_type": "a table",
     "model_type": "a table",
     "list_type": "a list",
+    "too_short": "a table with at least one entry",
 }
 _PATTERNS = {
     "devices": "a device name, domain/family/member, of letters, digits and _ . -",
@@ -125,12 +126,12 @@ def _mistake(error: Any, where: Where) -> tuple[Where, str]:
         return where, f"the property {name} is one value, a list, or a table"
     if given is None:
         return where, f"`{name}` is empty; give {_EXPECTED.get(kind, 'a value')}, or leave it out"
-    said = f"it must be {_EXPECTED[kind]}" if kind in _EXPECTED else _lower(error["msg"])
+    said = (
+        f"it must be {_EXPECTED[kind]}"
+        if kind in _EXPECTED
+        else error["msg"].replace("Input should be", "it must be")
+    )
     return where, f"`{name}` is {given!r}: {said}"
-
-
-def _lower(text: str) -> str:
-    return text[0].lower() + text[1:]
 
 
 def _allowed(where: Where) -> list[str]:
