@@ -228,12 +228,11 @@ class GumtreeReduction(GumtreeDevice):
         self._commands.clear()
 
     def _command(self, name: str, method: str, doc: str) -> Any:
-        def run(self: GumtreeReduction) -> None:
+        def run() -> None:
             with tango_errors(f"{self.get_name()}/{name}"):
                 self._start_action(method)
 
         run.__name__, run.__doc__ = name, doc
-        setattr(self, name, run.__get__(self))
         return command(f=run, dtype_in=None, dtype_out=None, doc_in="no argument")
 
     def _read_member(self, attr: tango.Attribute) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,13 +39,11 @@ def members(interface: Interface) -> Iterator[Member]:
 
 
 def to_tango(parameter: Parameter, value: Any) -> Any:
-    """A parameter's value for its attribute: a choice is its index, no number NaN, no run an empty text."""
+    """A parameter's value for its attribute: a choice is its index, no run an empty text."""
     if parameter.kind == "choice":
         return parameter.choices.index(value)
     if value is None:
-        if parameter.ndim:
-            return []
-        return {"float": math.nan, "int": 0, "bool": False}.get(parameter.kind, "")
+        return [] if parameter.ndim else {"float": 0.0, "int": 0, "bool": False}.get(parameter.kind, "")
     return value
 
 
@@ -58,8 +55,6 @@ def from_tango(parameter: Parameter, value: Any) -> Any:
         return [each.item() if isinstance(each, np.generic) else each for each in value]
     if parameter.kind in ("run", "file"):
         return str(value) or None
-    if parameter.kind == "float" and math.isnan(value):
-        return None
     return value
 
 
@@ -82,8 +77,9 @@ def published_results(interface: Interface, results: Mapping[str, Any]) -> dict[
 
 
 def _numbers(array: Any) -> Any:
-    array = np.ascontiguousarray(array, dtype=np.float64)
-    return array.item() if array.ndim == 0 else array
+    if np.ndim(array) == 0:
+        return float(array)
+    return np.ascontiguousarray(array, dtype=np.float64)
 
 
 def _parameter(parameter: Parameter) -> Member:

@@ -45,15 +45,20 @@ class SansReduction(Script):
     normalization: Literal["monitor", "time"] = parameter(
         "monitor", label="Normalise to", group="corrections"
     )
-    sample_transmission: float | None = parameter(
-        None, ge=0, le=1, label="Transmission of the sample", group="corrections",
-        help="Used unless the direct beam through the sample is given.",
+    sample_transmission: float = parameter(
+        1.0, ge=0, le=1, label="Transmission of the sample", group="corrections",
+        help="Used unless it is measured: the direct beam, with and without the sample, is given.",
     )  # fmt: skip
     sample_transmission_error: float = parameter(0.0, ge=0, le=1, label="its error", group="corrections")
-    thickness: float | None = parameter(
-        None, ge=0.001, le=1000, unit="mm", label="Thickness", group="corrections",
-        help="Of the sample; that of the run unless given.",
-    )  # fmt: skip
+    thickness: float = parameter(
+        0.0,
+        ge=0,
+        le=1000,
+        unit="mm",
+        label="Thickness",
+        group="corrections",
+        help="Of the sample; 0: as in its run.",
+    )
 
     q_min: float = parameter(0.015, ge=0, le=10, unit="1/angstrom", label="Lowest q", group="curve")
     q_max: float = parameter(0.145, ge=0, le=10, unit="1/angstrom", label="Highest q", group="curve")
@@ -61,15 +66,17 @@ class SansReduction(Script):
     spacing: Literal["linear", "logarithmic"] = parameter("linear", label="Spacing", group="curve")
     weighting: Literal["area", "inverse variance"] = parameter("area", label="Weighting", group="curve")
 
-    beam_center_x: float | None = parameter(
-        None,
+    beam_center_x: float = parameter(
+        0.0,
         unit="pixel",
         label="Beam centre x",
         group="expert",
-        help="Found from the direct beam unless given.",
+        help="0: from the direct beam, or as in the run.",
     )
-    beam_center_y: float | None = parameter(None, unit="pixel", label="Beam centre y", group="expert")
-    pixel_size: float | None = parameter(None, ge=0.001, unit="mm", label="Pixel size", group="expert")
+    beam_center_y: float = parameter(0.0, unit="pixel", label="Beam centre y", group="expert")
+    pixel_size: float = parameter(
+        0.0, ge=0, unit="mm", label="Pixel size", group="expert", help="0: as in the run."
+    )
     beam_radius: float = parameter(30.0, ge=1, unit="mm", label="Radius of the direct beam", group="expert")
     shadow_radius: float = parameter(
         0.0, ge=0, unit="mm", label="Radius of the beam stop's shadow", group="expert"
@@ -78,15 +85,6 @@ class SansReduction(Script):
         0.0, ge=0, le=1, label="Error of the sensitivity at the beam", group="expert",
         help="It is not measured there: the beam stop hides those pixels. Relative; shared by all points.",
     )  # fmt: skip
-    dead_time: float | None = parameter(
-        None,
-        ge=0,
-        le=1,
-        unit="s",
-        label="Dead time",
-        group="expert",
-        help="Of the detector; that of the run unless given.",
-    )
     zero_count_variance: float = parameter(
         0.0, ge=0, le=1, label="Variance of zero counts", group="expert",
         help="0 is right for averages by area; the programs of ORNL use 1.",
@@ -108,8 +106,8 @@ class SansReduction(Script):
         if self.weighting == "inverse variance" and self.zero_count_variance == 0:
             raise GumtreeError(
                 "NO_WEIGHT",
-                "Weighting by inverse variance gives pixels without counts an infinite weight. Set the variance "
-                "of zero counts to 1, or weight by area.",
+                "Weighting by inverse variance gives pixels without counts an infinite weight. Set the "
+                "variance of zero counts to 1, or weight by area.",
             )
         with errors(self.error_rule):
             self._reduce()
@@ -147,7 +145,7 @@ class SansReduction(Script):
 
     def _geometry(self) -> Geometry:
         center = None
-        if self.beam_center_x is not None and self.beam_center_y is not None:
+        if self.beam_center_x or self.beam_center_y:
             center = self.beam_center_x, self.beam_center_y
         elif self.direct_beam is not None:
             center = center_of_mass(self.direct_beam.data("detector/counts"))
@@ -164,9 +162,7 @@ class SansReduction(Script):
         return signal if self.blocked_beam is None else signal - self._rate(self.blocked_beam)
 
     def _rate(self, run: Run) -> Dataset:
-        return rate(
-            run, self.normalization, dead_time=self.dead_time, zero_count_variance=self.zero_count_variance
-        )
+        return rate(run, self.normalization, zero_count_variance=self.zero_count_variance)
 
     def _transmission(self) -> Dataset:
         if self.sample_beam is not None and self.direct_beam is not None:
@@ -174,10 +170,7 @@ class SansReduction(Script):
             assert measured is not None
             self.log(f"Transmission of the sample: {float(measured.values):.4f}")
             return measured
-        if self.sample_transmission is not None:
-            return scalar(self.sample_transmission, self.sample_transmission_error)
-        self.log("No transmission is given: 1 is used.")
-        return scalar(1.0)
+        return scalar(self.sample_transmission, self.sample_transmission_error)
 
     def _through(self, run: Run | None) -> Dataset | None:
         """The transmission of what is in a direct beam, relative to the empty one."""

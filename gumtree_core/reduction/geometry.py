@@ -138,18 +138,16 @@ def center_of_mass(
     """
     values = np.asarray(counts.values, dtype=np.float64)
     y, x = np.indices(values.shape)
-    if start is None:
-        row, column = divmod(int(np.argmax(values)), values.shape[1])
-        start = float(column), float(row)
-    center = start
+    row, column = divmod(int(np.argmax(values)), values.shape[1])
+    center = start or (float(column), float(row))
     for _ in range(200):
-        near = np.hypot(x - center[0], y - center[1]) <= radius
-        total = values[near].sum()
+        near = values * (np.hypot(x - center[0], y - center[1]) <= radius)
+        total = float(near.sum())
         if not total > 0:
             raise GumtreeError(
                 "NO_BEAM", f"{counts.name} has no counts within {radius:g} pixels of {center}."
             )
-        moved = float((x[near] * values[near]).sum() / total), float((y[near] * values[near]).sum() / total)
+        moved = float((x * near).sum()) / total, float((y * near).sum()) / total
         if np.hypot(moved[0] - center[0], moved[1] - center[1]) < 1e-4:
             return moved
         center = moved

@@ -352,6 +352,12 @@ def _complete(declared: _Parameter, hint: Any, cls: type) -> None:
             f"{cls.__name__}.{declared.name} has type {hint}; a parameter is one of "
             f"{', '.join(each.__name__ for each in _KINDS)}, Literal, or a list of these.",
         )
+    if declared.optional and declared.kind not in ("run", "file"):
+        raise GumtreeError(
+            "SCRIPT_BROKEN",
+            f"{cls.__name__}.{declared.name} may be None; only runs and files may, for Tango has no missing "
+            "number. Let a value such as 0 mean that it is not given.",
+        )
     declared.adapter = TypeAdapter(hint, config=_ARBITRARY if item is Run else None)
     if declared.default is not _MISSING:
         declared.default = declared.checked(declared.default)

@@ -13,7 +13,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, TimeoutError
+from concurrent.futures import CancelledError, ThreadPoolExecutor, TimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,8 @@ class ScriptWorker:
             initializer=_prepare,
             initargs=(os.getpid(), memory_limit, self._mailbox.address),
         )
+        # The process dies with the thread that starts it (PR_SET_PDEATHSIG), so one thread of ours starts it.
+        self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="script worker")
         self._future: Any = None
         self._lock = threading.Lock()
 
@@ -107,11 +109,14 @@ class ScriptWorker:
         """End the process."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
+        self._starter.shutdown()
         self._mailbox.close()
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         with self._lock:
-            future = self._future = self._pool.schedule(function, args=arguments, timeout=self._time_limit)
+            future = self._future = self._starter.submit(
+                self._pool.schedule, function, args=arguments, timeout=self._time_limit
+            ).result()
         try:
             return future.result()
         except CancelledError:
