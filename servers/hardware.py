@@ -27,19 +27,12 @@ SHOW_PERIOD = 1 / 15
 """Seconds between two events of a value while it changes."""
 
 
-class Reading(Protocol):
-    """What the readings of all core objects have."""
-
-    state: State
-    message: str
-
-
 class Core(Protocol):
     """What is polled: a Motor, Counter or Detector of gumtree_core.devices."""
 
     @property
     def reading(self) -> Any:
-        """The newest reading."""
+        """The newest reading: `state`, `message` and values."""
 
     def poll(self) -> Any:
         """Ask the hardware for a new reading."""
@@ -93,9 +86,8 @@ class HardwareDevice(GumtreeDevice):
     def show_all(self) -> None:
         """Publish the newest reading: values first, then the state that belongs to them."""
         reading = self.core.reading
-        self.show(
-            reading, AttrQuality.ATTR_CHANGING if reading.state is State.BUSY else AttrQuality.ATTR_VALID
-        )
+        busy = reading.state is State.BUSY
+        self.show(reading, AttrQuality.ATTR_CHANGING if busy else AttrQuality.ATTR_VALID)
         states = {
             State.STARTING: DevState.INIT,
             State.IDLE: self.idle_state,

@@ -176,10 +176,13 @@ class CountingDevice(Generic[Hardware, Description, Reading]):
             self._hardware.stop()
 
     def _connected(self) -> Hardware:
-        with self._lock:
-            if self._hardware is None:
-                self._hardware, self._description = self._connect()
-            return self._hardware
+        """The hardware; connects without the lock, so that commands are refused at once meanwhile."""
+        hardware = self._hardware
+        if hardware is None:
+            hardware, description = self._connect()
+            with self._lock:
+                self._hardware, self._description = hardware, description
+        return hardware
 
     def _ready(self) -> Hardware:
         """The hardware, if a count can be started."""

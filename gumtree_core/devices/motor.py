@@ -208,10 +208,13 @@ class Motor:
     # the rest is ours alone
 
     def _connected(self) -> Axis:
-        with self._lock:
-            if self._axis is None:
-                self._axis, self._watch.description = self._connect()
-            return self._axis
+        """The axis; connects without the lock, so that commands are refused at once meanwhile."""
+        axis = self._axis
+        if axis is None:
+            axis, description = self._connect()
+            with self._lock:
+                self._axis, self._watch.description = axis, description
+        return axis
 
     def _ready(self, what: str) -> tuple[Axis, AxisStatus]:
         """The axis and its present status; GumtreeError unless it is at rest and well."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -424,3 +426,26 @@ def test_reset_forgets_an_alarm_and_keeps_a_motion(motor, axis):
     axis.arrive()
     assert motor.poll().state is State.BUSY
     assert axis.targets == [5, -5.5, -5]
+
+
+def test_while_it_connects_commands_are_refused_at_once(axis):
+    asked, answer = threading.Event(), threading.Event()
+
+    def connect() -> Any:
+        asked.set()
+        answer.wait(10)
+        return axis, axis.describe()
+
+    motor = Motor("theta", connect)
+    polling = threading.Thread(target=motor.poll)
+    polling.start()
+    asked.wait(10)
+    began = time.monotonic()
+    with refused("HARDWARE_NOT_READY"):
+        motor.move(1)
+    with refused("HARDWARE_NOT_READY"):
+        motor.stop()
+    assert time.monotonic() - began < 1
+    answer.set()
+    polling.join()
+    assert motor.poll().state is State.IDLE
