@@ -10,40 +10,69 @@ from typing import Any
 from tango import DevState
 
 from gumtree_core.errors import GumtreeError
-from servers.demo.session import Session
+from gumtree_core.simulation.sans import slot_position
+from servers.demo.session import Notice, Session
 
 SCAN = "sans/acquisition/scan"
 REDUCTION = "sans/reduction/sans"
-REPOSITORY = "sans/scripts/repository"
+MOTOR = "sans/motor/{}"
+SCRIPT = "sans"
 SAMPLE = "spheres"
 ATTEMPTS = 3
 """How often a measurement that a killed server has interrupted is started."""
 
+WAVELENGTH = 5.0
+COLLIMATION = 10_000.0
+DISTANCE = 4000.0
+BEAMSTOP_OUT = 600.0
+SHADOW_RADIUS = 40.0
+"""Of the beam stop on the detector, in mm, penumbra included."""
+PLATES = 2
+
 
 @dataclass(frozen=True)
 class Measurement:
-    """One run: what is in the beam, for how long, and which parameter of the reduction takes its file.
+    """One run: what is in the beam, for how long, and which parameter of the script takes its file.
 
-    `slot` names a place of the sample changer, `seconds` is instrument time.
+    `slot` names a sample of the changer, `seconds` is instrument time; a direct beam is attenuated, and has
+    the beam stop out.
     """
 
     parameter: str
     title: str
     slot: str
     seconds: float
-    attenuator: int = 0
-    beamstop_in: bool = True
+    direct: bool = False
+
+    def positions(self) -> dict[str, float]:
+        """Where each motor has to be."""
+        places = {
+            "wavelength": WAVELENGTH,
+            "collimation": COLLIMATION,
+            "detector_distance": DISTANCE,
+            "sample_x": slot_position(self.slot),
+            "attenuator": PLATES if self.direct else 0,
+            "beamstop_y": BEAMSTOP_OUT if self.direct else 0.0,
+        }
+        return {MOTOR.format(name): float(place) for name, place in places.items()}
 
 
 EXPERIMENT = (
-    Measurement("direct_beam", "Direct beam", "empty_beam", 300, attenuator=3, beamstop_in=False),
-    Measurement("cell_transmission_run", "Transmission of the empty cell", "empty_cell", 300, 3, False),
-    Measurement("sample_transmission_run", "Transmission of the sample", SAMPLE, 300, 3, False),
-    Measurement("flood", "Water, for the detector's sensitivity", "water", 36_000),
+    Measurement("direct_beam", "Direct beam", "empty_beam", 900, direct=True),
+    Measurement("cell_beam", "Transmission of the empty cell", "empty_cell", 900, direct=True),
+    Measurement("flood_beam", "Transmission of the water", "water", 900, direct=True),
+    Measurement("sample_beam", "Transmission of the sample", SAMPLE, 900, direct=True),
+    Measurement("flood", "Water, for the sensitivity", "water", 18_000),
     Measurement("blocked_beam", "Blocked beam", "blocked_beam", 1800),
-    Measurement("empty_cell", "Empty cell", "empty_cell", 1800),
-    Measurement("sample", "Sample", SAMPLE, 3600),
+    Measurement("empty_cell", "Empty cell", "empty_cell", 900),
+    Measurement("sample", "Sample", SAMPLE, 900),
 )
+
+
+def script_parameters(files: dict[str, str]) -> dict[str, Any]:
+    """What the reduction is told: the file of each run, and what the runs do not say."""
+    return {**files, "shadow_radius": SHADOW_RADIUS, "beam_sensitivity_error": 0.01}
+
 
 Progress = Callable[[float, str], None]
 """Takes the fraction done, 0 to 1, and what is going on."""
@@ -63,7 +92,9 @@ def set_motors(session: Session, targets: dict[str, float]) -> None:
             )
 
 
-def measure(session: Session, item: Measurement, thickness: float, progress: Progress) -> Path:
+def measure(
+    session: Session, item: Measurement, thickness: float, progress: Progress, notice: Notice
+) -> Path:
     """Count once at the present positions and return the NeXus file."""
     session.write(
         SCAN,
@@ -73,38 +104,51 @@ def measure(session: Session, item: Measurement, thickness: float, progress: Pro
         preset_mode=0,
         preset=item.seconds,
     )
+    status = ""
     for attempt in range(1, ATTEMPTS + 1):
         session.call(SCAN, "Count")
-
-        def look() -> None:
-            progress(session.read(SCAN, "progress") / 100, item.title)
-
-        state = session.wait_while(SCAN, {DevState.RUNNING, DevState.INIT}, look)
+        state = session.wait_while(
+            SCAN,
+            {DevState.RUNNING, DevState.INIT},
+            lambda: progress(session.read(SCAN, "progress") / 100, item.title),
+        )
+        _, status = session.state(SCAN)
         if state in (DevState.ON, DevState.STANDBY):
             progress(1.0, item.title)
             return Path(session.read(SCAN, "file_name"))
-        _, status = session.state(SCAN)
-        progress(0.0, f"{item.title}: {status}" + (" Measuring again." if attempt < ATTEMPTS else ""))
+        notice(f"{item.title}: {status}" + (" It is measured again." if attempt < ATTEMPTS else ""))
     raise GumtreeError("MEASUREMENT_FAILED", f"{item.title} failed {ATTEMPTS} times. {status}")
 
 
 def reduce(session: Session, parameters: dict[str, Any], progress: Progress) -> Path:
-    """Load the SANS script, set its parameters, run it and return the file of I(q)."""
+    """Have the script reduce, and return the file of I(q)."""
+    status = ""
     for _ in range(ATTEMPTS):
         load_script(session)
         session.write(REDUCTION, **parameters)
         session.call(REDUCTION, "Reduce")
         state = session.wait_while(
-            REDUCTION, {DevState.RUNNING}, lambda: progress(session.read(REDUCTION, "progress") / 100, "Reducing")
+            REDUCTION,
+            {DevState.RUNNING},
+            lambda: progress(session.read(REDUCTION, "progress") / 100, "Reducing"),
         )
-        if state in (DevState.ON, DevState.STANDBY):
+        _, status = session.state(REDUCTION)
+        file = session.read(REDUCTION, "output_file")
+        if state in (DevState.ON, DevState.STANDBY) and file:
             progress(1.0, "Reducing")
-            return Path(session.read(REDUCTION, "output_file"))
-    _, status = session.state(REDUCTION)
+            return Path(file)
     raise GumtreeError("REDUCTION_FAILED", f"The reduction failed {ATTEMPTS} times. {status}")
 
 
+def follow_live(session: Session, parameters: dict[str, Any]) -> None:
+    """Have the script reduce each new image of the detector while the sample is measured."""
+    load_script(session)
+    session.write(REDUCTION, **parameters)
+    session.write(REDUCTION, live=True)
+
+
 def load_script(session: Session) -> None:
-    """Have the reduction device load the SANS script from the script repository."""
-    session.write(REDUCTION, script="sans")
+    """Have the reduction device load the script from the script repository, unless it has."""
+    if session.read(REDUCTION, "script") != SCRIPT:
+        session.write(REDUCTION, script=SCRIPT)
     session.wait_while(REDUCTION, {DevState.RUNNING, DevState.INIT})

@@ -57,8 +57,10 @@ class Session:
         """Run a command without argument."""
         self._persist(device, lambda proxy: proxy.command_inout(command))
 
-    def wait_while(self, device: str, busy: set[DevState], look: Callable[[], None] = lambda: None) -> DevState:
-        """Wait while the device is in one of the states `busy`, looking at it now and then; returns the state."""
+    def wait_while(
+        self, device: str, busy: set[DevState], look: Callable[[], None] = lambda: None
+    ) -> DevState:
+        """Wait while the device is in one of the states `busy`, looking now and then; returns the state."""
         while True:
             state, _ = self.state(device)
             if state not in busy:

@@ -1,0 +1,105 @@
+"""`gumtree reduce SCRIPT`: a script on files, without any control system; its parameters are the options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from gumtree_core.data import Dataset
+from gumtree_core.interface import Interface, Parameter
+
+if TYPE_CHECKING:
+    from gumtree_core.scripts import Script
+
+_TYPES: dict[str, click.ParamType[Any]] = {
+    "float": click.FLOAT, "int": click.INT, "str": click.STRING, "file": click.STRING, "run": click.STRING,
+}  # fmt: skip
+
+
+class _Scripts(click.Group):
+    """One sub-command for each shipped script, and for any path to a .py file."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from gumtree_core.scripts.loading import list_scripts, shipped_scripts
+
+        return [info.name for info in list_scripts(shipped_scripts())]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:
+        from gumtree_core.scripts import load_script
+
+        return _command(name, load_script(name))
+
+
+reduce = _Scripts("reduce", help="Run a reduction script on files: SCRIPT is its name or a .py file.")
+
+
+def _command(name: str, script: type[Script]) -> click.Command:
+    interface = script.interface()
+    actions = [action.name for action in interface.actions]
+    options: list[click.Parameter] = [_option(parameter) for parameter in interface.parameters]
+    options.append(
+        click.Option(
+            ["--output", "-o"],
+            type=click.Path(path_type=Path),
+            help="File or folder for the result; the present folder unless given.",
+        )
+    )
+    if len(actions) > 1:
+        options.append(
+            click.Option(["--action"], type=click.Choice(actions), default=actions[0], show_default=True)
+        )
+
+    def run(output: Path | None, action: str = actions[0], **values: Any) -> None:
+        _run(script, action, output or Path(), values)
+
+    return click.Command(name, params=options, callback=run, help=f"{interface.title}\n\n{interface.help}")
+
+
+def _option(parameter: Parameter) -> click.Option:
+    choice = click.Choice(parameter.choices) if parameter.kind == "choice" else None
+    flag = parameter.kind == "bool"
+    dashed = parameter.name.replace("_", "-")
+    unit = f" [{parameter.unit}]" if parameter.unit else ""
+    return click.Option(
+        [f"--{dashed}/--no-{dashed}" if flag else f"--{dashed}", parameter.name],
+        type=click.BOOL if flag else choice or _TYPES[parameter.kind],
+        default=parameter.default,
+        show_default=parameter.default is not None,
+        required=parameter.required,
+        multiple=parameter.ndim > 0,
+        metavar="FILE" if parameter.kind in ("run", "file") else None,
+        help=f"{parameter.label or parameter.name}{unit}. {parameter.help}".strip(),
+    )
+
+
+def _run(script: type[Script], action: str, output: Path, values: dict[str, Any]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    given = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+        if value is not None
+    }
+    work = script(**given)
+    work.host(output, lambda fraction, text: console.print(f"  {text}") if text else None)
+    getattr(work, action)()
+    console.print(_summary(script.interface(), work.results()))
+
+
+def _summary(interface: Interface, results: dict[str, Any]) -> Table:
+    table = Table("result", "points", "value", "unit")
+    for result in interface.results:
+        value = results.get(result.name)
+        label = result.label or result.name
+        if isinstance(value, Dataset) and value.ndim:
+            points = " x ".join(str(length) for length in value.shape)
+            table.add_row(label, points, f"{value.values.min():.5g} to {value.values.max():.5g}", value.unit)
+        elif isinstance(value, Dataset):
+            error = f" ± {float(value.errors):.2g}" if value.errors is not None else ""
+            table.add_row(label, "", f"{float(value.values):.6g}{error}", value.unit)
+        elif value is not None:
+            table.add_row(label, "", str(value), result.unit)
+    return table
