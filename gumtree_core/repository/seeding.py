@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import git
 
-from gumtree_core.repository.gitting import AUTHOR, BRANCH, ENVIRONMENT, git_errors
+from gumtree_core.errors import GumtreeError
+from gumtree_core.repository.gitting import AUTHOR, BRANCH, environment, exclusive, git_errors
+
+_IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 
 def create_central(central: Path, seed: Path) -> bool:
-    """Create a bare repository at `central` with the files of `seed`, unless it is there already.
+    """Create a bare repository at `central` with the files of `seed`, unless something is there already.
 
-    It is made beside its place and moved there in one step, so that a killed process leaves no half of it,
-    and of two that try at once one wins. Returns whether this call made it.
+    It is made beside its place and moved there in one step, so that a process that is killed leaves no half
+    of it; of several that try at once, one makes it. Returns whether this call did.
 
     Raises
     ------
     GumtreeError
-        GIT_FAILED.
+        SEED_MISSING, GIT_FAILED, GIT_MISSING.
     """
     if central.exists():
         return False
-    central.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=central.parent, prefix=f".{central.name}.") as scratch:
-        work, bare = Path(scratch) / "work", Path(scratch) / "bare"
-        shutil.copytree(seed, work, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".*"))
-        with git_errors(f"The script repository {central} cannot be made"):
-            with git.Repo.init(work, initial_branch=BRANCH, env=ENVIRONMENT) as repository:
-                repository.git.update_environment(**ENVIRONMENT)
-                repository.git.add("--all")
-                repository.index.commit(
-                    "Scripts as shipped", author=AUTHOR, committer=AUTHOR, skip_hooks=True
-                )
-            git.Repo.clone_from(str(work), str(bare), bare=True, env=ENVIRONMENT).close()
-        with git.Repo(bare) as repository:
-            repository.delete_remote(repository.remote("origin"))
+    if not seed.is_dir():
+        raise GumtreeError("SEED_MISSING", f"There is no folder {seed} to make the script repository from.")
+    with exclusive(central):
+        if central.exists():
+            return False
+        new = central.with_name(f".{central.name}.new")
+        shutil.rmtree(new, ignore_errors=True)
         try:
-            bare.rename(central)
-        except OSError:
-            if central.exists():
-                return False
-            raise
+            with git_errors(f"The script repository {central} cannot be made"):
+                _make(new / "bare", new / "work", seed)
+            (new / "bare").rename(central)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
     return True
+
+
+def _make(bare: Path, work: Path, seed: Path) -> None:
+    shutil.copytree(seed, work, ignore=_IGNORED)
+    with git.Repo.init(work, initial_branch=BRANCH, env=environment()) as repository:
+        repository.git.update_environment(**environment())
+        repository.git.add("--all", "--force")
+        repository.index.commit("Scripts as shipped", author=AUTHOR, committer=AUTHOR, skip_hooks=True)
+        with git.Repo.init(bare, bare=True, initial_branch=BRANCH, env=environment()):
+            repository.git.push("--quiet", str(bare), BRANCH)
