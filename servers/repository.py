@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tango import DevState
 from tango.server import device_property
 
 from gumtree_core.errors import GumtreeError
+from gumtree_core.paths import config_directory
 from gumtree_core.repository import ScriptRepository, create_central
 from servers.base import GumtreeDevice, action, published, serve
 
 MAX_SCRIPTS = 1000
 HISTORY = 50
+LOOK_PERIOD = 1.0
+"""Seconds between two looks at the files for changes made beside the device."""
+_SCRIPT = {"name": "script", "kind": "choice", "label": "Script"}
 
 
 class GumtreeScriptRepository(GumtreeDevice):
@@ -24,7 +31,9 @@ class GumtreeScriptRepository(GumtreeDevice):
     Central = device_property(dtype=str, default_value="", doc="URL or path of the central repository.")
     Directory = device_property(dtype=str, default_value="", doc="Folder of the working clone.")
     Seed = device_property(
-        dtype=str, default_value="", doc="Folder that a central repository on this machine is made from."
+        dtype=str,
+        default_value="",
+        doc="Folder that a central repository on this machine is made from; empty: the scripts as shipped.",
     )
 
     ui_groups = (
@@ -108,21 +117,60 @@ class GumtreeScriptRepository(GumtreeDevice):
         """Make or open the clone in a thread: it may take a while."""
         super().init_device()
         self._repository: ScriptRepository | None = None
-        self._syncing = threading.Lock()
+        self._working = threading.Lock()
         self.publish(directory=self.Directory, central=self.Central, last_sync="")
-        self.start_thread(self._open, "open")
+        self.start_thread(self._follow, "clone")
 
-    def _open(self, stopping: threading.Event) -> None:
+    def _follow(self, stopping: threading.Event) -> None:
+        """Open the clone, then publish what changes in it: scripts are edited there with any editor."""
+        with self._working:
+            self._publish_result(stopping, self._open)
+        seen: object = None
+        while not stopping.wait(LOOK_PERIOD):
+            with self._working:
+                repository = self._repository
+                if repository is None or stopping.is_set():
+                    continue
+                try:
+                    now = repository.fingerprint()
+                    if now != seen:
+                        self._show(repository)
+                except (OSError, GumtreeError) as error:
+                    now = str(error)
+                    if now != seen:
+                        self.publish_state(DevState.ALARM, f"{error}. Sync mends or makes the clone anew.")
+                seen = now
+
+    def _open(self) -> str:
         if not self.Central or not self.Directory:
-            raise GumtreeError("PROPERTY_MISSING", "The properties Central and Directory are needed.")
-        if self.Seed and "://" not in self.Central:
-            create_central(Path(self.Central), Path(self.Seed))
-        self._repository = ScriptRepository(Path(self.Directory), self.Central)
-        self._show()
-        self.publish_state(self.idle_state, f"{len(self._repository.scripts())} scripts.")
+            raise GumtreeError(
+                "PROPERTY_MISSING",
+                "The properties Central and Directory are needed. Set them, then call Init.",
+            )
+        directory, central = Path(self.Directory).expanduser(), Path(self.Central).expanduser()
+        is_local = "://" not in self.Central and central.is_absolute()
+        if is_local and not directory.exists():
+            create_central(central, Path(self.Seed) if self.Seed else config_directory() / "scripts")
+        self._repository = ScriptRepository(directory, str(central) if is_local else self.Central)
+        return self._repository.note
 
-    def _show(self) -> None:
-        repository = self._opened()
+    def _publish_result(self, stopping: threading.Event, work: Callable[[], str]) -> None:
+        """Do something to the clone; publish how it stands then, and the state with what was done."""
+        try:
+            done, state = work(), self.idle_state
+        except GumtreeError as error:
+            done = error.message
+            state = DevState.FAULT if error.reason == "PROPERTY_MISSING" else DevState.ALARM
+        if stopping.is_set():
+            return
+        if self._repository is not None:
+            self._show(self._repository)
+            done = done or f"{len(self._repository.scripts())} scripts."
+        elif state == DevState.ALARM:
+            done += " Sync tries again."
+        self.publish_state(state, done)
+
+    def _show(self, repository: ScriptRepository) -> None:
         infos, status = repository.scripts(), repository.status()
         self.publish(
             scripts=[info.name for info in infos],
@@ -142,46 +190,68 @@ class GumtreeScriptRepository(GumtreeDevice):
             raise GumtreeError("NOT_READY", f"The scripts are not there: {self.get_status()}")
         return self._repository
 
-    @action(doc_in="no argument", hint={"label": "Sync", "group": "state"})
+    @action(
+        allowed=(DevState.ON, DevState.ALARM),
+        doc_in="no argument",
+        hint={"label": "Sync", "group": "state"},
+    )
     def Sync(self) -> None:
         """Take what is new in the central repository; files changed here are never overwritten."""
-        self._opened()
-        if not self._syncing.acquire(blocking=False):
-            raise GumtreeError("NOT_ALLOWED_NOW", "A sync is under way already.")
         self.publish_state(DevState.RUNNING, "Looking for new scripts.")
         self.start_thread(self._sync, "sync")
 
     def _sync(self, stopping: threading.Event) -> None:
-        try:
-            message, state = self._opened().sync().message, self.idle_state
-        except GumtreeError as error:
-            message, state = error.message, DevState.ALARM
-        finally:
-            self._syncing.release()
-        if stopping.is_set():
-            return
-        self._show()
-        self.publish(last_sync=f"{datetime.now():%Y-%m-%d %H:%M:%S}  {message}")
-        self.publish_state(state, message)
+        with self._working:
+            self._publish_result(stopping, self._take)
+            self.publish(last_sync=f"{datetime.now():%Y-%m-%d %H:%M:%S}  {self.get_status()}")
 
-    @action(doc_in="Name of a script", doc_out="JSON: name, path, title, author, version, problem")
+    def _take(self) -> str:
+        if self._repository is None:
+            self._open()
+        return self._opened().sync().message
+
+    @action(
+        dtype_in=str,
+        dtype_out=str,
+        doc_in="Name of a script",
+        doc_out="JSON: name, path, title, author, version, problem",
+        hint={"group": "scripts"},
+    )
     def Info(self, name: str) -> str:
         """Tell what a script says of itself."""
-        for info in self._opened().scripts():
-            if info.name == name:
-                return json.dumps({**vars(info), "path": str(info.path)})
-        self._opened().source(name)
-        raise GumtreeError("SCRIPT_UNKNOWN", f"{name} is no script.")
+        info = self._opened().script(name)
+        return json.dumps({**dataclasses.asdict(info), "path": str(info.path)})
 
-    @action(doc_in="Name of a script", doc_out="Its text")
+    @action(
+        dtype_in=str,
+        dtype_out=str,
+        doc_in="Name of a script",
+        doc_out="Its text",
+        hint={"group": "scripts"},
+    )
     def Source(self, name: str) -> str:
         """Give the text of a script."""
         return self._opened().source(name)
 
-    @action(doc_in="Name of a script; empty for all", doc_out="Its commits, newest first")
-    def History(self, name: str) -> list[str]:
+    @action(
+        dtype_in=str,
+        dtype_out=(str,),
+        doc_in="Name of a script; empty for all",
+        doc_out="Its commits, newest first",
+        hint={"group": "history"},
+    )
+    def ScriptHistory(self, name: str) -> list[str]:
         """Give the history of a script."""
         return [str(each) for each in self._opened().history(name)]
+
+    def hints(self) -> dict[str, Any]:
+        """The hints, with the scripts as choices of the commands' arguments."""
+        hints = super().hints()
+        names = list(self.published_value("scripts")[0] or ())
+        for command in ("Info", "Source", "ScriptHistory"):
+            argument = {**_SCRIPT, "choices": names, "required": command != "ScriptHistory"}
+            hints["commands"][command] = {**hints["commands"][command], "argument": argument}
+        return hints
 
 
 def main() -> None:

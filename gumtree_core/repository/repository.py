@@ -9,7 +9,7 @@ from pathlib import Path
 import git
 
 from gumtree_core.errors import GumtreeError
-from gumtree_core.repository.clone import open_clone, remove_stale_locks
+from gumtree_core.repository.clone import open_clone
 from gumtree_core.repository.gitting import BRANCH, NETWORK_TIMEOUT, exclusive, git_errors, said, upload_pack
 from gumtree_core.scripts import ScriptInfo, find_script, list_scripts
 
@@ -138,13 +138,16 @@ class ScriptRepository:
     def sync(self) -> SyncResult:
         """Take what is new in the central repository; what was changed here is never overwritten.
 
+        A clone that git cannot use is mended first, as when it is opened.
+
         Raises
         ------
         GumtreeError
             CENTRAL_UNREACHABLE; SCRIPTS_CHANGED, SCRIPTS_DIVERGED, which say what to do.
         """
         with exclusive(self.directory):
-            remove_stale_locks(self.directory)
+            self._repository.close()
+            self._repository, self.note = open_clone(self.directory, self.central)
             self._fetch()
             return self._fast_forward()
 
