@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,8 @@ def write_nxcansas(path: Path, curve: Dataset, *, provenance: Mapping[str, Any])
             _write(file, curve, provenance)
         half.rename(path)
     except OSError as error:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink()
         raise GumtreeError("FILE_NOT_WRITABLE", f"{path} cannot be written: {error}.") from error
     return path
 
