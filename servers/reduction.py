@@ -117,7 +117,8 @@ class GumtreeReduction(GumtreeDevice):
         self._parameters: dict[str, Any] = {}
         self._dynamic: dict[str, dict[str, Any]] = getattr(self, "_dynamic", {})
         self._commands: dict[str, str] = getattr(self, "_commands", {})
-        self._work = threading.Lock()
+        self._work = threading.Lock()  # held while the worker is used, for a live update too
+        self._busy = threading.Lock()  # held from a load or an action's command until it has ended
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
         self._new_image = threading.Event()
         self._subscription: tuple[tango.DeviceProxy, int] | None = None
@@ -131,7 +132,7 @@ class GumtreeReduction(GumtreeDevice):
         self.set_written(script="", live=False)
         remembered = self._remembered()
         if remembered.get("script"):
-            self._work.acquire()
+            self._busy.acquire()
             self.start_thread(lambda stopping: self._come_back(remembered), "restore")
         else:
             self.publish_state(self.idle_state, "No script is loaded; write its name to `script`.")
@@ -166,7 +167,7 @@ class GumtreeReduction(GumtreeDevice):
         try:
             path = self._find(remembered["script"])
         except GumtreeError as error:
-            self._work.release()
+            self._busy.release()
             self.publish_state(DevState.ALARM, error.message)
             return
         self._load(path, remembered.get("parameters", {}))
@@ -174,6 +175,7 @@ class GumtreeReduction(GumtreeDevice):
     def _load(self, path: Path, parameters: dict[str, Any]) -> None:
         """Load in the worker, then change attributes and commands; releases the lock that is held."""
         state, status = self.idle_state, f"{path.stem} is loaded."
+        self._work.acquire()
         try:
             loaded = self._worker.load(path)
             if path == self._path:
@@ -196,6 +198,7 @@ class GumtreeReduction(GumtreeDevice):
             self._say(error.message)
         finally:
             self._work.release()
+            self._busy.release()
         self.publish_state(state, status)
 
     def _make_members(self, interface: Interface) -> None:
@@ -256,6 +259,7 @@ class GumtreeReduction(GumtreeDevice):
 
     def _act(self, method: str) -> None:
         state, status = self.idle_state, f"{method} is done."
+        self._work.acquire()
         try:
             values, files = self._run(method, {}, Path(self.DataDirectory) if self.DataDirectory else None)
             self.publish(**values, progress=100.0)
@@ -266,6 +270,7 @@ class GumtreeReduction(GumtreeDevice):
             self._say(error.message)
         finally:
             self._work.release()
+            self._busy.release()
         self.publish_state(state, status)
 
     def _run(self, method: str, extra: dict[str, Any], output: Path | None) -> tuple[dict[str, Any], Any]:
@@ -295,7 +300,7 @@ class GumtreeReduction(GumtreeDevice):
         self._worker.stop()
 
     def _begin(self, status: str) -> None:
-        if not self._work.acquire(blocking=False):
+        if not self._busy.acquire(blocking=False):
             raise GumtreeError(
                 "NOT_ALLOWED_NOW", f"{self.get_name()} is at work: {self.get_status()} Stop it first."
             )
@@ -338,8 +343,9 @@ class GumtreeReduction(GumtreeDevice):
             self._new_image.clear()
             if stopping.is_set() or not self.published_value("live")[0]:
                 continue
-            if not self._work.acquire(timeout=1):
+            if self._busy.locked():
                 continue
+            self._work.acquire()
             try:
                 keys = keys or LiveKeys(
                     self.LogicalKeys, detector=self.DetectorDevice, counter=self.CounterDevice

@@ -17,6 +17,10 @@ from gumtree_core.data import Axis, Dataset
 from gumtree_core.errors import GumtreeError
 
 VERSION = "1.1"
+COVARIANCE = "Icovariance"
+"""Beside I and Idev: the points of a curve share monitor, transmission and flood, which Idev cannot say."""
+COVARIANCE_LIMIT = 1000
+"""Points up to which the covariance is written: its size is their square."""
 
 
 def write_nxcansas(path: Path, curve: Dataset, *, provenance: Mapping[str, Any]) -> Path:
@@ -61,6 +65,8 @@ def write_nxcansas(path: Path, curve: Dataset, *, provenance: Mapping[str, Any])
 def read_nxcansas(path: Path) -> Dataset:
     """Read I(q) from a file that `write_nxcansas` has written.
 
+    Its errors are read as independent; the matrix that says how they are not is in `metadata["covariance"]`.
+
     Raises
     ------
     GumtreeError
@@ -75,6 +81,9 @@ def read_nxcansas(path: Path) -> Dataset:
             metadata: dict[str, Any] = {}
             if "Qdev" in data:
                 metadata["dq"] = Dataset(data["Qdev"][()], dims=("q",), unit=data["Qdev"].attrs["units"])
+            if COVARIANCE in data:
+                metadata["covariance"] = data[COVARIANCE][()]
+            masks = {"mask": data["Mask"][()]} if "Mask" in data else {}
             intensity = data["I"]
             return Dataset(
                 intensity[()],
@@ -82,6 +91,7 @@ def read_nxcansas(path: Path) -> Dataset:
                 dims=("q",),
                 axes={"q": axis},
                 unit=intensity.attrs["units"],
+                masks=masks,
                 metadata=metadata,
                 title=str(file["sasentry01/title"].asstr()[()]),
             )
@@ -104,6 +114,9 @@ def _write(file: h5py.File, curve: Dataset, provenance: Mapping[str, Any]) -> No
     if curve.errors is not None:
         _values(data, "Idev", curve.errors, curve.unit)
         data["I"].attrs["uncertainties"] = "Idev"
+        if curve.size <= COVARIANCE_LIMIT:
+            data.create_dataset(COVARIANCE, data=curve.covariance(), compression="gzip", shuffle=True)
+            data[COVARIANCE].attrs["units"] = f"({curve.unit})^2"
     if isinstance(resolution := metadata.get("dq"), Dataset):
         _values(data, "Qdev", resolution.values, resolution.unit)
         data["Q"].attrs["resolutions"] = "Qdev"

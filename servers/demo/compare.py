@@ -30,14 +30,20 @@ class Agreement:
 
 
 def compare(file: Path, settings: Settings) -> Agreement:
-    """Compare I(q) in an NXcanSAS file with the smeared truth averaged over the same pixels."""
+    """Compare I(q) in an NXcanSAS file with the smeared truth averaged over the same pixels.
+
+    chi^2 = r C^-1 r / n, with r the differences and C the covariance of the n points, since all share the
+    errors of monitor, transmissions and absolute scale.
+    """
     curve = read_nxcansas(file)
-    edges = _edges(curve.axes["q"].centers)
-    expected = truth.expected_iq(settings, edges)
-    errors = curve.errors if curve.errors is not None else np.zeros(curve.shape)
-    kept = curve.mask if curve.mask is not None else np.zeros(curve.shape, dtype=bool)
-    chi_square, points = truth.reduced_chi_square(np.where(kept, np.nan, curve.values), errors, expected)
-    return Agreement(chi_square, points)
+    expected = truth.expected_iq(settings, _edges(curve.axes["q"].centers))
+    kept = np.isfinite(expected) & np.isfinite(curve.values)
+    if curve.mask is not None:
+        kept &= ~curve.mask
+    difference = (curve.values - expected)[kept]
+    covariance = curve.metadata["covariance"][np.ix_(kept, kept)]
+    chi_square = float(difference @ np.linalg.solve(covariance, difference)) / len(difference)
+    return Agreement(chi_square, len(difference))
 
 
 def _edges(centers: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -71,7 +71,7 @@ EXPERIMENT = (
 
 def script_parameters(files: dict[str, str]) -> dict[str, Any]:
     """What the reduction is told: the file of each run, and what the runs do not say."""
-    return {**files, "shadow_radius": SHADOW_RADIUS, "beam_sensitivity_error": 0.01}
+    return {**files, "shadow_radius": SHADOW_RADIUS, "beam_sensitivity_error": 0.01, "bins": 200}
 
 
 Progress = Callable[[float, str], None]
