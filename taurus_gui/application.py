@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pyqtgraph.util.garbage_collector import GarbageCollector
+
 from gumtree_core.errors import GumtreeError
 from taurus_gui import theme
 from taurus_gui.discovery import find
@@ -47,6 +49,7 @@ def run(
     """
     found = find(instrument, tango_host, devices)
     application = make_application()
+    collector = GarbageCollector()
     theme.apply(application, theme_name or theme.preferred(application))
     window = InstrumentWindow(
         found.name, [(entry.label, TangoSource(found.resource(entry))) for entry in found.devices]
@@ -68,6 +71,7 @@ def run(
             )
     finally:
         window.close()
+        collector.timer.stop()
     return 0
 
 

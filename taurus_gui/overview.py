@@ -25,7 +25,7 @@ def panel_order(interfaces: list[Interface]) -> list[int]:
 
 
 def plot_order(interfaces: list[Interface], kind: str) -> list[int]:
-    """Indices of the devices with plots of that kind: those that ask for it, then those with error bars."""
+    """Indices of the devices with such plots: those that ask for it, then reduced curves, or raw images."""
     having = [
         index
         for index, interface in enumerate(interfaces)
@@ -35,7 +35,8 @@ def plot_order(interfaces: list[Interface], kind: str) -> list[int]:
     def rank(index: int) -> tuple[bool, bool]:
         shown = [result for group in plots(interfaces[index]) for result in group]
         asks = interfaces[index].metadata.get("overview") == "yes"
-        return not asks, not any(result.errors for result in shown)
+        reduced = any(result.errors for result in shown)
+        return not asks, reduced != (kind == "curve")
 
     return sorted(having, key=rank)
 
@@ -52,6 +53,8 @@ class PlotStack(QtWidgets.QWidget):
         self._choose = QtWidgets.QComboBox()
         self._stack = QtWidgets.QStackedWidget()
         self._choose.currentIndexChanged.connect(self._stack.setCurrentIndex)
+        self._choose.textActivated.connect(self._keep)
+        self._kept = ""
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE // 2)
@@ -71,7 +74,6 @@ class PlotStack(QtWidgets.QWidget):
         if shown == self._shown and self._stack.count():
             return
         self._shown = shown
-        chosen = self._choose.currentText()
         while self._stack.count():
             widget = self._stack.widget(0)
             self._stack.removeWidget(widget)
@@ -88,7 +90,11 @@ class PlotStack(QtWidgets.QWidget):
             nothing.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
             self._stack.addWidget(nothing)
         self._choose.setVisible(len(self.plots) > 1)
-        self._choose.setCurrentIndex(max(self._choose.findText(chosen), 0))
+        self._choose.setCurrentIndex(max(self._choose.findText(self._kept), 0))
+
+    def _keep(self, chosen: str) -> None:
+        """What the user has chosen stays in view; else the first one is, also if it comes later."""
+        self._kept = chosen
 
     def _add(self, index: int, plot: AnyPlot) -> None:
         self.plots.append((index, plot))
@@ -149,8 +155,7 @@ class Overview(QtWidgets.QWidget):
             return
         for panel in self.panels.values():
             self._below.removeWidget(panel)
-            panel.hide()
-            panel.deleteLater()
+            panel.retire()
         self.panels = {}
         for index in wanted:
             panel = DevicePanel(self._models[index], with_plots=False)

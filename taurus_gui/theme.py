@@ -109,9 +109,8 @@ QLineEdit:disabled {{ color: {muted}; background: {window}; }}
 QLineEdit[edit="pending"] {{ background: {pending}; border: 1px solid {pending_border}; }}
 QLineEdit[edit="invalid"] {{ border: 2px solid {error}; padding: 2px 5px; }}
 QPushButton, QToolButton {{
-    background: {field}; border: 1px solid {border}; border-radius: 4px; padding: 4px 12px; color: {text};
+    background: {field}; border: 1px solid {border}; border-radius: 4px; padding: 4px 8px; color: {text};
 }}
-QToolButton {{ padding: 4px 8px; }}
 QPushButton:hover, QToolButton:hover {{ border-color: {accent}; }}
 QPushButton:pressed, QToolButton:checked {{ background: {accent}; color: {on_accent}; }}
 QPushButton:disabled, QToolButton:disabled {{ color: {faint}; background: {window}; }}

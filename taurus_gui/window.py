@@ -57,7 +57,7 @@ class InstrumentWindow(TaurusMainWindow):
         for model, panel in zip(self.models, self.panels, strict=True):
             self.tabs.addTab(panel, model.label)
         self.setCentralWidget(self.tabs)
-        self._dock(name, self.tree, QtCore.Qt.DockWidgetArea.LeftDockWidgetArea, 310)
+        self._dock(name, self.tree, QtCore.Qt.DockWidgetArea.LeftDockWidgetArea, 300)
         self._dock("Messages", self.messages, QtCore.Qt.DockWidgetArea.BottomDockWidgetArea, 92)
         self.setCorner(QtCore.Qt.Corner.BottomLeftCorner, QtCore.Qt.DockWidgetArea.LeftDockWidgetArea)
         self.tabs.setCornerWidget(self._switches())

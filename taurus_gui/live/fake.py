@@ -41,6 +41,9 @@ class FakeSource:
     def close(self) -> None:
         """Nothing to close."""
 
+    def join(self, timeout: float) -> None:
+        """Nothing to wait for."""
+
     def take(self) -> Changes:
         """What has been changed since the last call."""
         return self._mailbox.take()

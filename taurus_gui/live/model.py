@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,10 @@ from taurus_gui.qt import QtCore
 
 FLUSH_PERIOD = 100
 """Milliseconds between two rounds of the timer; faster than that, nobody reads."""
+
+CLOSING = 4.0
+"""Seconds that closing may take: a call to a device takes 3 until it times out."""
+CONNECTING = State("UNREACHABLE", "Connecting.")
 
 
 class DeviceModel(QtCore.QObject):
@@ -28,7 +33,7 @@ class DeviceModel(QtCore.QObject):
         self.source = source
         self.label = label
         self.interface = Interface(name=source.name, title=label)
-        self.state = State("UNREACHABLE", "Connecting.")
+        self.state = CONNECTING
         self.readings: dict[str, Reading] = {}
         self.described = False
 
@@ -75,7 +80,7 @@ class DeviceModel(QtCore.QObject):
             self.failed.emit(after.status or f"State is {after.name}.")
         elif not after.reachable and before.reachable:
             self.failed.emit(after.status)
-        elif after.reachable and not before.reachable and before.status != "Connecting.":
+        elif after.reachable and not before.reachable and before != CONNECTING:
             self.informed.emit("Answers again.")
 
 
@@ -101,7 +106,10 @@ class LiveHub(QtCore.QObject):
             model.flush()
 
     def close(self) -> None:
-        """Stop following."""
+        """Stop following; devices that hang are not waited for."""
         self._timer.stop()
         for model in self.models:
             model.source.close()
+        deadline = time.monotonic() + CLOSING
+        for model in self.models:
+            model.source.join(max(0.0, deadline - time.monotonic()))

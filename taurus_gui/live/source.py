@@ -62,7 +62,10 @@ class Source(Protocol):
         """Begin to connect and to follow the device, and go on until `close`."""
 
     def close(self) -> None:
-        """Stop following."""
+        """Stop following; returns at once."""
+
+    def join(self, timeout: float) -> None:
+        """Wait until nothing follows any more, at most `timeout` s."""
 
     def take(self) -> Changes:
         """What has happened since the last call; of each value the latest."""

@@ -52,6 +52,7 @@ class TangoSource:
         self._subscriptions: dict[str, int] = {}
         self._polled: list[str] = []
         self._state = State("UNREACHABLE")
+        self._interface = Interface(name=resource)
         self._last_write = threading.Event()
         self._last_write.set()
         self._thread = threading.Thread(target=self._follow, name=f"follow {resource}", daemon=True)
@@ -61,11 +62,14 @@ class TangoSource:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop following; waits for the thread as long as one call to a device may take."""
+        """Stop following."""
         self._closing.set()
         self._look_now.set()
+
+    def join(self, timeout: float) -> None:
+        """Wait until the thread has ended; a call to a device that hangs may take longer."""
         if self._thread.is_alive():
-            self._thread.join(timeout=4.0)
+            self._thread.join(timeout)
 
     def take(self) -> Changes:
         """What has happened since the last call."""
@@ -97,18 +101,24 @@ class TangoSource:
         self._describe(proxy, known=None)
 
     def _watch(self) -> None:
-        """Until the device is gone (DevFailed) or lost."""
+        """Until a ping fails (DevFailed) or events stay away.
+
+        A device that is busy may let a read time out; only one that does not answer a ping is gone.
+        """
         proxy = self._proxy
         assert proxy is not None
         looks_to_describe = DESCRIBE_PERIOD / WATCH_PERIOD
         looks = 0
         while not self._closing.is_set() and not self._lost.is_set():
-            self._poll(proxy)
             looks += 1
-            if self._stale.is_set() or looks >= looks_to_describe:
-                looks = 0
-                self._stale.clear()
-                self._describe(proxy, self._interface)
+            try:
+                self._poll(proxy)
+                if self._stale.is_set() or looks >= looks_to_describe:
+                    looks = 0
+                    self._stale.clear()
+                    self._describe(proxy, self._interface)
+            except tango.DevFailed as error:
+                logger.info("%s is busy or gone: %s", self.name, failure(error))
             self._look_now.wait(WATCH_PERIOD)
             self._look_now.clear()
             proxy.ping()
@@ -248,6 +258,9 @@ class TangoSource:
                     else:
                         result = Done(_plain(work(proxy)))
                 except (tango.DevFailed, TypeError, ValueError) as error:
+                    result = Done(error=told(error))
+                except Exception as error:
+                    logger.exception("%s: unforeseen failure of a write or command", self.name)
                     result = Done(error=told(error))
                 finally:
                     if ended is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from taurus_gui.layout import distribute
 from taurus_gui.qt import QtCore, QtGui, QtWidgets
 
-COLUMN_WIDTH = 300
+COLUMN_WIDTH = 280
 """The least width of a column, in pixels; a card that needs more widens it."""
 
 

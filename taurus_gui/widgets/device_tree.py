@@ -5,7 +5,7 @@ from __future__ import annotations
 from taurus_gui import theme
 from taurus_gui.introspection import readable
 from taurus_gui.layout import main_item
-from taurus_gui.live.model import DeviceModel
+from taurus_gui.live.model import CONNECTING, DeviceModel
 from taurus_gui.qt import QtCore, QtGui, QtWidgets
 from taurus_gui.sentences import value_text, with_unit
 from taurus_gui.taurus_tools import mime_data
@@ -95,8 +95,10 @@ class DeviceTree(QtWidgets.QTreeWidget):
         item.setToolTip(0, f"{model.source.name}\n{model.state.name}: {model.state.status}")
         main = main_item(model.interface)
         reading = model.readings.get(main.name) if main is not None else None
-        if main is None or reading is None or reading.value is None:
-            text = "" if model.state.reachable else "no answer"
+        if not model.state.reachable:
+            text = "connecting…" if model.state == CONNECTING else "no answer"
+        elif main is None or reading is None or reading.value is None:
+            text = ""
         else:
             text = with_unit(value_text(main, reading.value), main.unit)
             item.setToolTip(1, main.label or main.name)

@@ -48,7 +48,7 @@ class ValueDisplay(Display):
             self.label.setWordWrap(True)
         else:
             self.label.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter)
-            self.label.setMinimumWidth(76)
+            self.label.setMinimumWidth(68)
         self.row.addWidget(self.label, 1)
 
     def show_reading(self, reading: Reading) -> None:

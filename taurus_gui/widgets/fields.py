@@ -12,7 +12,7 @@ from taurus_gui.qt import QtCore, QtWidgets
 from taurus_gui.sentences import value_text
 from taurus_gui.typed import parse, tip
 
-NUMBER_WIDTH = 96
+NUMBER_WIDTH, TEXT_WIDTH = 84, 150
 
 
 class Field(QtWidgets.QWidget):
@@ -60,9 +60,10 @@ class LineField(Field):
         self.edit.returnPressed.connect(self.commit)
         self.edit.installEventFilter(self)
         self._device_text = ""
-        if field_kind(parameter) == "number":
+        number = field_kind(parameter) == "number"
+        self.edit.setMinimumWidth(NUMBER_WIDTH if number else TEXT_WIDTH)
+        if number:
             self.edit.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight)
-        self.edit.setMinimumWidth(NUMBER_WIDTH)
         self.row.addWidget(self.edit)
         self.setFocusProxy(self.edit)
 
@@ -143,7 +144,8 @@ class FileField(LineField):
     def __init__(self, parameter: Parameter) -> None:
         super().__init__(parameter)
         button = QtWidgets.QToolButton()
-        button.setText("Browse…")
+        button.setText("…")
+        button.setToolTip("Choose a file")
         button.clicked.connect(self._browse)
         self.row.addWidget(button)
 

@@ -19,6 +19,8 @@ from taurus_gui.widgets.image import ImagePlot
 from taurus_gui.widgets.trend import TrendPlot
 
 BUTTONS_A_ROW = 4
+FORM_WIDTH = 340
+"""The least width of the rows beside plots, in pixels."""
 AnyPlot = CurvePlot | ImagePlot | TrendPlot
 
 
@@ -70,7 +72,8 @@ class DevicePanel(QtWidgets.QWidget):
         self._drawings = QtWidgets.QGridLayout()
         self._drawings.setSpacing(SPACE)
         row = QtWidgets.QHBoxLayout(self)
-        row.setContentsMargins(SPACE, SPACE, SPACE, SPACE)
+        margin = SPACE if with_plots else 0
+        row.setContentsMargins(margin, margin, margin, margin)
         row.setSpacing(2 * SPACE)
         row.addLayout(left, 0 if with_plots else 1)
         if with_plots:
@@ -95,6 +98,12 @@ class DevicePanel(QtWidgets.QWidget):
             if (text := field.pending()) is not None
         }
 
+    def retire(self) -> None:
+        """Go away; what is still under way ends without us."""
+        self.fields, self.displays, self.buttons, self.plots = {}, {}, {}, []
+        self.hide()
+        self.deleteLater()
+
     # building
 
     def _rebuild(self, interface: Interface) -> None:
@@ -115,7 +124,7 @@ class DevicePanel(QtWidgets.QWidget):
         if focus in self.fields:
             self.fields[focus].setFocus()
         bar = self._scroll.verticalScrollBar().sizeHint().width()
-        self._scroll.setMinimumWidth(self._form.card_width() + bar)
+        self._scroll.setMinimumWidth(max(self._form.card_width(), FORM_WIDTH) + bar)
 
     def _rebuild_plots(self, interface: Interface) -> None:
         main = main_item(interface)

@@ -9,6 +9,8 @@ import pyqtgraph as pg
 from taurus_gui import theme
 from taurus_gui.qt import QtCore, QtGui, QtWidgets
 
+NOTHING = "no data yet"
+
 pg.setConfigOptions(imageAxisOrder="row-major", antialias=True)
 
 
@@ -22,11 +24,14 @@ class Plot(QtWidgets.QFrame):
         self.graphics.ci.setContentsMargins(4, 8, 8, 4)
         self.title = QtWidgets.QLabel(title)
         self.title.setObjectName("cardTitle")
+        self.note = QtWidgets.QLabel(NOTHING)
+        self.note.setObjectName("muted")
         self.cursor = QtWidgets.QLabel()
         self.cursor.setObjectName("muted")
         self.tools = QtWidgets.QHBoxLayout()
         self.tools.setSpacing(theme.SPACE // 2)
         self.tools.addWidget(self.title)
+        self.tools.addWidget(self.note)
         self.tools.addStretch(1)
         self.tools.addWidget(self.cursor)
         column = QtWidgets.QVBoxLayout(self)
@@ -53,8 +58,12 @@ class Plot(QtWidgets.QFrame):
         """Something has changed: draw now if visible, else when shown."""
         self._stale = True
         if self.isVisible():
-            self._stale = False
-            self.draw()
+            self._draw()
+
+    def _draw(self) -> None:
+        self._stale = False
+        self.draw()
+        self.note.setText("" if self.drawn() else NOTHING)
 
     def draw(self) -> None:
         """Draw the latest values."""
@@ -76,8 +85,7 @@ class Plot(QtWidgets.QFrame):
         super().showEvent(event)
         self.recolour(theme.current())
         if self._stale:
-            self._stale = False
-            self.draw()
+            self._draw()
 
     def changeEvent(self, event: QtCore.QEvent) -> None:
         """Follow the theme."""

@@ -102,8 +102,32 @@ def themed(qapp):
 
 
 @pytest.fixture
-def follow(themed, qtbot):
-    """Models of sources or Tango resources, served by a running hub; closed at the end."""
+def show(themed, qtbot):
+    """Shows a widget, and keeps it until the test has ended.
+
+    A widget that is only a local variable of a test would be collected while Qt still paints it.
+    """
+    from taurus_gui.qt import QtCore
+
+    shown = []
+
+    def make(widget, width, height):
+        shown.append(widget)
+        widget.resize(width, height)
+        widget.show()
+        return widget
+
+    yield make
+    for widget in shown:
+        widget.close()
+        widget.deleteLater()
+    themed.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete.value)
+    themed.processEvents()
+
+
+@pytest.fixture
+def follow(show):
+    """Models of sources or Tango resources, served by a running hub; closed before the widgets are."""
     from taurus_gui.live.model import DeviceModel, LiveHub
     from taurus_gui.live.tango_source import TangoSource
 

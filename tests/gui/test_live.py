@@ -26,13 +26,9 @@ def described(follow, qtbot, server):
 
 
 @pytest.fixture
-def panel_of(described, qtbot):
+def panel_of(described, show):
     def make(name):
-        panel = DevicePanel(described(name))
-        qtbot.addWidget(panel)
-        panel.resize(900, 600)
-        panel.show()
-        return panel
+        return show(DevicePanel(described(name)), 900, 600)
 
     return make
 
@@ -148,11 +144,10 @@ def test_new_members_of_a_device_get_rows(panel_of, qtbot, server):
     assert server.proxy("reduction").script == "sans"
 
 
-def test_a_device_that_is_killed_and_started_again_recovers(follow, qtbot, own_server):
+def test_a_device_that_is_killed_and_started_again_recovers(follow, show, qtbot, own_server):
     running = own_server("Motor")
     model = follow(running.resource("motor"))
-    panel = DevicePanel(model)
-    qtbot.addWidget(panel)
+    panel = show(DevicePanel(model), 900, 600)
     qtbot.waitUntil(lambda: model.state.name == "ON" and "position" in model.readings, timeout=SOON)
 
     running.kill()
@@ -184,12 +179,10 @@ def test_a_device_that_starts_after_the_window_appears(follow, qtbot, own_server
     qtbot.waitUntil(lambda: "position" in model.readings and model.state.name == "ON", timeout=SOON)
 
 
-def test_a_device_that_pushes_fast_does_not_delay_the_window(follow, qtbot, own_server):
+def test_a_device_that_pushes_fast_does_not_delay_the_window(follow, show, qtbot, own_server):
     """Ten values 500 times a second: what is shown stays fresh, and the window stays quick."""
     model = follow(own_server("Fast").resource("fast"))
-    panel = DevicePanel(model)
-    qtbot.addWidget(panel)
-    panel.show()
+    panel = show(DevicePanel(model), 900, 600)
     qtbot.waitUntil(lambda: "sent" in model.readings and panel.isVisible(), timeout=SOON)
     ages, gaps, shown = [], [], set()
     model.reading_changed.connect(
@@ -218,6 +211,7 @@ def test_closing_ends_the_threads(server, qtbot, themed):
     source.start()
     qtbot.waitUntil(lambda: source.take().state is not None, timeout=SOON)
     source.close()
+    source.join(5)
 
     assert not [thread for thread in threading.enumerate() if thread.name == f"follow {source.name}"]
     assert source.take().state != State("UNREACHABLE")

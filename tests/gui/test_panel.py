@@ -35,7 +35,7 @@ MOTOR = Interface(
 
 
 @pytest.fixture
-def shown(follow, qtbot):
+def shown(follow, show):
     """A panel with its source: what it is asked to do is in source.writes and source.calls."""
 
     def make(interface=MOTOR, **values):
@@ -43,10 +43,7 @@ def shown(follow, qtbot):
             interface, **{"position": 12.5, "mode": 0, "enabled": True, "title": "", **values}
         )
         model = follow(source, "sample_x")
-        panel = DevicePanel(model)
-        qtbot.addWidget(panel)
-        panel.resize(900, 600)
-        panel.show()
+        panel = show(DevicePanel(model), 900, 600)
         panel.failures = []
         model.failed.connect(panel.failures.append)
         return panel, source, model
@@ -279,13 +276,11 @@ def test_no_label_is_cut_off(shown):
             assert label.width() >= needed, label.text()
 
 
-def test_only_the_latest_of_many_values_is_painted(follow, qtbot):
+def test_only_the_latest_of_many_values_is_painted(follow, show):
     image = Interface("d", results=(Result("image", "int", ndim=2),))
     source = FakeSource(image)
     model = follow(source)
-    panel = DevicePanel(model)
-    qtbot.addWidget(panel)
-    panel.show()
+    panel = show(DevicePanel(model), 900, 600)
     drawn = []
     item = panel.plots[0].item
     item.sigImageChanged.connect(lambda: drawn.append(item.image[0, 0]))

@@ -22,21 +22,13 @@ CURVE = Interface(
 
 
 @pytest.fixture
-def image_plot(themed, qtbot):
-    plot = ImagePlot(Result("image", "int", label="Counts", unit="counts", ndim=2))
-    qtbot.addWidget(plot)
-    plot.resize(500, 500)
-    plot.show()
-    return plot
+def image_plot(show):
+    return show(ImagePlot(Result("image", "int", label="Counts", unit="counts", ndim=2)), 500, 500)
 
 
 @pytest.fixture
-def curve_plot(themed, qtbot):
-    plot = CurvePlot(CURVE, [IQ])
-    qtbot.addWidget(plot)
-    plot.resize(600, 500)
-    plot.show()
-    return plot
+def curve_plot(show):
+    return show(CurvePlot(CURVE, [IQ]), 600, 500)
 
 
 def brightness(plot, x, y):
@@ -132,9 +124,11 @@ def test_a_hidden_plot_draws_nothing_until_it_is_shown(image_plot):
     image_plot.hide()
     image_plot.show_reading("image", Reading(np.ones((4, 4))))
     assert not image_plot.drawn()
+    assert image_plot.note.text() == "no data yet"
 
     image_plot.show()
     assert image_plot.drawn()
+    assert image_plot.note.text() == ""
 
 
 def test_bars_end_where_value_plus_and_minus_error_are_on_logarithmic_axes():

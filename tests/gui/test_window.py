@@ -18,15 +18,12 @@ SOON = 15000
 
 
 @pytest.fixture
-def window(themed, qtbot, server):
-    made = InstrumentWindow("SANS", [(name, TangoSource(server.resource(name))) for name in NAMES])
-    qtbot.addWidget(made)
-    made.resize(1600, 1000)
-    made.show()
+def window(show, qtbot, server):
+    sources = [(name, TangoSource(server.resource(name))) for name in NAMES]
+    made = show(InstrumentWindow("SANS", sources), 1600, 1000)
     made.start()
     qtbot.waitUntil(made.ready, timeout=SOON)
-    yield made
-    made.close()
+    return made
 
 
 def test_it_builds_itself_from_its_devices(window):
