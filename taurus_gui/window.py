@@ -81,12 +81,8 @@ class InstrumentWindow(TaurusMainWindow):
 
     def ready(self) -> bool:
         """Whether every device has been described and read, and the plots in view show what there is."""
-        if not all(model.described and model.state.reachable for model in self.models):
+        if not all(model.complete() for model in self.models):
             return False
-        for model in self.models:
-            items = (*model.interface.parameters, *model.interface.results)
-            if any(item.name not in model.readings for item in items):
-                return False
         return all(
             plot.drawn()
             for stack in (self.overview.image, self.overview.curve)

@@ -56,6 +56,11 @@ class DeviceModel(QtCore.QObject):
         for receiver, done in changes.done:
             receiver(done)
 
+    def complete(self) -> bool:
+        """Whether the device answers, and everything it offers has been read."""
+        items = (*self.interface.parameters, *self.interface.results)
+        return self.described and self.state.reachable and all(item.name in self.readings for item in items)
+
     def write(self, name: str, value: Any, done: Callable[[Done], None]) -> None:
         """Write an attribute; a failure is also told in `failed`."""
         self.source.write(name, value, lambda result: self._end(result, done))

@@ -176,6 +176,7 @@ class DevicePanel(QtWidgets.QWidget):
         field = make_field(parameter)
         field.committed.connect(lambda value, name=parameter.name: self._write(name, value))
         field.refused.connect(self.model.failed)
+        field.setEnabled(False)  # until it is known what the device has
         self.fields[parameter.name] = field
         row = grid.rowCount()
         grid.addWidget(_row_label(parameter.label or parameter.name, parameter.help), row, 0)
@@ -228,6 +229,7 @@ class DevicePanel(QtWidgets.QWidget):
     def _show_reading(self, name: str, reading: Reading) -> None:
         if name in self.fields:
             self.fields[name].show_reading(reading)
+            self.fields[name].setEnabled(True)
         if name in self.displays:
             self.displays[name].show_reading(reading)
         for plot in self.plots:

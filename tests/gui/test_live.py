@@ -17,9 +17,7 @@ def described(follow, qtbot, server):
 
     def make(name):
         model = follow(server.resource(name))
-        qtbot.waitUntil(
-            lambda: model.described and model.state.reachable and bool(model.readings), timeout=SOON
-        )
+        qtbot.waitUntil(model.complete, timeout=SOON)
         return model
 
     return make

@@ -67,6 +67,17 @@ def test_values_are_shown_with_their_format_and_unit(shown):
     assert panel.fields["mode"].combo.currentText() == "Slow"
 
 
+def test_nothing_can_be_set_before_it_is_known_what_the_device_has(shown):
+    panel, source, model = shown()
+    assert panel.fields["position"].isEnabled()
+
+    panel.set_expert(True)
+    assert not panel.fields["backlash"].isEnabled()
+    source.show(backlash=0.1)
+    model.flush()
+    assert panel.fields["backlash"].isEnabled()
+
+
 def test_enter_writes_what_is_typed(shown, qtbot):
     panel, source, _ = shown()
 
