@@ -93,7 +93,7 @@ class ScriptRepository:
             self._repository, self.note = open_clone(directory, central)
 
     def close(self) -> None:
-        """End git's helper processes."""
+        """Let go of the clone."""
         self._repository.close()
 
     def scripts(self) -> list[ScriptInfo]:
@@ -117,9 +117,18 @@ class ScriptRepository:
         path = self.script(name).path.name if name else ""
         if not self._commit("HEAD"):
             return []
+        with git_errors(f"The history of {self.directory} cannot be read"):
+            text = self._repository.git.log(
+                "-z",
+                f"--max-count={limit}",
+                "--format=%H%x1f%an%x1f%cI%x1f%s",
+                "--",
+                *([path] if path else ()),
+            )
+        commits = (entry.split("\x1f", 3) for entry in text.split("\0") if entry)
         return [
-            Commit(each.hexsha, str(each.author.name), each.committed_datetime, str(each.summary))
-            for each in self._repository.iter_commits(max_count=limit, paths=path)
+            Commit(commit, author, datetime.fromisoformat(time), summary)
+            for commit, author, time, summary in commits
         ]
 
     def status(self) -> Status:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -79,6 +79,7 @@ class Instrument:
         self._own_database = not tango_host
         self._notice = notice
         self._lock = Lock(self.data_dir)
+        self._reserved: dict[str, socket.socket] = {}
         self._supervisor = Supervisor(notice)
         self._stopping = threading.Event()
         self._settled = threading.Event()
@@ -169,21 +170,23 @@ class Instrument:
         remove_record(self.data_dir)
         began = time.monotonic()
         programs = {server: executable(server.partition("/")[0]) for server in self.configuration.servers()}
-        if self._own_database:
-            self._spawn(DATABASE, self._database_command(0))
-        if self._simulation is not None:
-            self._spawn(SIMULATOR, self._simulator_command(self._simulation, 0))
-        if self._own_database:
-            port = self._port_of(DATABASE, r"port=(\d+)")
-            self.processes[DATABASE].command = self._database_command(port)
+        substitutions = {"data": str(self.data_dir), "config": str(config_directory())}
+        if not self._own_database:
+            check_free(open_database(self.tango_host), self.configuration)
+        else:
+            port = self._reserve(DATABASE)
             self.tango_host = f"{HOST}:{port}"
+            self._spawn(DATABASE, self._database_command(port))
+        if self._simulation is not None:
+            port = self._reserve(SIMULATOR)
+            substitutions[SIMULATOR] = f"tcp://{HOST}:{port}"
+            self._spawn(SIMULATOR, self._simulator_command(self._simulation, port))
+        if self._own_database:
+            self._wait_for_output(DATABASE, "listening on")
         database = open_database(self.tango_host)
         began = self._took(DATABASE, began)
-        substitutions = {"data": str(self.data_dir), "config": str(config_directory())}
         if self._simulation is not None:
-            port = self._port_of(SIMULATOR, r"listening on \S+:(\d+)")
-            self.processes[SIMULATOR].command = self._simulator_command(self._simulation, port)
-            substitutions[SIMULATOR] = f"tcp://{HOST}:{port}"
+            self._wait_for_output(SIMULATOR, "listening on")
             began = self._took(SIMULATOR, began)
         self._register(database, substitutions)
         began = self._took("registration", began)
@@ -220,8 +223,6 @@ class Instrument:
         self._supervisor.start(Process(name, command, environment, self.data_dir / "logs" / f"{name}.log"))
 
     def _register(self, database: tango.Database, substitutions: Mapping[str, str]) -> None:
-        if not self._own_database:
-            check_free(database, self.configuration)
         for device in register(database, self.configuration, substitutions):
             if self._own_database:
                 database.delete_device(device)
@@ -231,14 +232,22 @@ class Instrument:
                     "not declare; it is left there and started."
                 )
 
-    def _port_of(self, name: str, pattern: str) -> int:
-        """The port that a process says it listens on."""
+    def _reserve(self, name: str) -> int:
+        """A free port for a process, kept for all its lives.
+
+        A socket that is bound and does not listen keeps others off the port, and lets through the process,
+        which binds with SO_REUSEADDR. omniORB does so only for a port that is given: one that it chose
+        itself it could not bind again while clients still hold connections to the dead process.
+        """
+        held = self._reserved[name] = socket.socket()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((HOST, 0))
+        return int(held.getsockname()[1])
+
+    def _wait_for_output(self, name: str, text: str) -> None:
         process = self.processes[name]
         deadline = time.monotonic() + START_TIMEOUT
-        while True:
-            found = re.search(pattern, process.output())
-            if found:
-                return int(found[1])
+        while text not in process.output():
             self._check_start(deadline, f"{name} does not say that it is ready", [process])
             self._stopping.wait(PERIOD / 2)
 
@@ -332,6 +341,8 @@ class Instrument:
                 if not process.wait(deadline - time.monotonic()):
                     self._notice(f"{process.name} did not end within {STOP_GRACE:.0f} s and was killed.")
                 process.kill()
+        for held in self._reserved.values():
+            held.close()
         remove_record(self.data_dir)
 
 

@@ -64,8 +64,8 @@ def check_free(database: tango.Database, configuration: Configuration) -> None:
         if info is not None and info.exported and _answers(database, f"dserver/{server}"):
             raise GumtreeError(
                 "SERVER_RUNNING",
-                f"The server {server} runs already on {info.ds_host or 'some host'} (process {info.pid}). "
-                "Stop it there, in the Starter for instance, or use it as it is.",
+                f"The server {server} runs already (process {info.pid}, started {info.started_date}). "
+                "Stop it, in the Starter for instance, or use it as it is.",
             )
     for name, entry in configuration.devices.items():
         info = _device_info(database, name)

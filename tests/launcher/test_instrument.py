@@ -229,7 +229,7 @@ def test_a_facility_s_database_is_used_and_none_is_started(facility, small, data
             "DEVICE_TAKEN",
             "The device small/motor/x belongs to the server GumtreeMotor/small in this database",
         ),
-        (str, "SERVER_RUNNING", "The server GumtreeMotor/small runs already on"),
+        (str, "SERVER_RUNNING", "The server GumtreeMotor/small runs already (process "),
     ],
 )
 def test_nothing_of_others_is_taken_over(
