@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from gumtree_core.data import Dataset, errors, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.reduction.geometry import Geometry, center_of_mass, geometry, number
+from gumtree_core.reduction.geometry import Geometry, center_of_mass, geometry, image, number
 from gumtree_core.reduction.integration import circular, q_bins
 from gumtree_core.reduction.normalization import rate
 from gumtree_core.reduction.resolution import sigma_q
 from gumtree_core.reduction.sensitivity import sensitivity
 from gumtree_core.reduction.transmission import at_angle, beam_intensity, transmission
 from gumtree_core.scripts import Script, action, group, parameter, result
+
+SAME = 1e-3
+"""How much distance and wavelength of runs that belong together may differ, relative."""
 
 
 class SansReduction(Script):
@@ -111,9 +115,10 @@ class SansReduction(Script):
             )
         with errors(self.error_rule):
             self._reduce()
-        self.save_curve(self.iq, f"{self.sample.name.partition('.')[0]}_iq")
+        self.save_curve(self.iq, f"{Path(self.sample.name).stem}_iq")
 
     def _reduce(self) -> None:
+        self._check_runs()
         detector = self._geometry()
         self.progress(0.1, "Scattering of the sample")
         self.transmission = self._transmission()
@@ -143,12 +148,34 @@ class SansReduction(Script):
         self.iq = self._curve(pattern, detector)
         self.progress(1.0, "Reduced")
 
+    def _check_runs(self) -> None:
+        """Refuse what cannot be combined: one geometry serves all runs, and transmissions are relative."""
+        through = {"sample": self.sample_beam, "cell": self.cell_beam, "water": self.flood_beam}
+        for what, run in through.items():
+            if run is not None and self.direct_beam is None:
+                raise GumtreeError(
+                    "NO_DIRECT_BEAM",
+                    f"The direct beam through the {what} ({run.name}) says nothing without the empty direct "
+                    "beam; give that too.",
+                )
+        for run in (self.empty_cell, self.flood, self.direct_beam, *through.values()):
+            for key, unit in (("detector/distance", "mm"), ("instrument/wavelength", "angstrom")):
+                if run is None or key not in run or key not in self.sample:
+                    continue
+                there, here = number(run, key, unit), number(self.sample, key, unit)
+                if abs(there - here) > SAME * abs(here):
+                    raise GumtreeError(
+                        "RUNS_DIFFER",
+                        f"{key} is {there:g} {unit} in {run.name} and {here:g} {unit} in {self.sample.name}; "
+                        "choose runs of the same configuration.",
+                    )
+
     def _geometry(self) -> Geometry:
         center = None
         if self.beam_center_x or self.beam_center_y:
             center = self.beam_center_x, self.beam_center_y
         elif self.direct_beam is not None:
-            center = center_of_mass(self.direct_beam.data("detector/counts"))
+            center = center_of_mass(image(self.direct_beam))
             self.log(f"Beam centre from the direct beam: {center[0]:.2f}, {center[1]:.2f} pixel")
         return geometry(self.sample, center, self.pixel_size)
 
@@ -188,12 +215,20 @@ class SansReduction(Script):
     def _absolute_scale(self, detector: Geometry) -> Dataset:
         assert self.direct_beam is not None
         thickness = self.thickness or number(self.sample, "sample/thickness", "mm")
+        if not thickness > 0:
+            raise GumtreeError(
+                "NO_THICKNESS",
+                f"The thickness of {self.sample.name} is {thickness:g} mm; the absolute scale needs it. Set "
+                "`thickness` above 0.",
+            )
+        beam = self._beam(self.direct_beam, detector)
+        if not float(beam.values) > 0:
+            raise GumtreeError(
+                "NO_BEAM",
+                f"{self.direct_beam.name} has no counts within {self.beam_radius:g} mm of the beam centre.",
+            )
         self.log(f"Absolute scale from the direct beam, thickness {thickness:g} mm")
-        return (
-            self._beam(self.direct_beam, detector)
-            * detector.straight_solid_angle
-            * Dataset(thickness / 10, unit="cm")
-        )
+        return beam * detector.straight_solid_angle * Dataset(thickness / 10, unit="cm")
 
     def _curve(self, pattern: Dataset, detector: Geometry) -> Dataset:
         run = self.sample

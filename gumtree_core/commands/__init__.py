@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from gumtree_core.errors import GumtreeError
 
@@ -34,9 +35,7 @@ def gumtree() -> None:
 def main() -> None:
     """Run the command line; an error a user can meet is one line on stderr and exit code 1."""
     try:
-        gumtree.main(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        sys.exit(gumtree.main(standalone_mode=False))  # the code of click's Exit, or None
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -45,6 +44,6 @@ def main() -> None:
         sys.exit(130)
     except GumtreeError as error:
         Console(stderr=True, soft_wrap=True).print(
-            f"[red]{error.reason}[/red] {error.message}", highlight=False
+            f"[red]{error.reason}[/red] {escape(error.message)}", highlight=False
         )
         sys.exit(1)

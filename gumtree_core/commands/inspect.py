@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
@@ -19,12 +21,14 @@ def inspect(file: Path) -> None:
     from gumtree_core.files import load
 
     run = load(file)
-    table = Table("key", "shape", "value", "unit", title=f"{file.name}: {run.format}", title_justify="left")
+    key_column = Column("key", min_width=max(map(len, run), default=0))
+    title = Text(f"{file.name}: {run.format}")
+    table = Table(key_column, "shape", "value", "unit", title=title, title_justify="left")
     for key in sorted(run):
         try:
-            table.add_row(key, *_columns(run[key]))
+            table.add_row(key, *map(Text, _columns(run[key])))
         except GumtreeError as error:
-            table.add_row(key, "", f"[red]{error.message}[/red]", "")
+            table.add_row(key, "", Text(error.message, "red"), "")
     Console().print(table)
 
 
@@ -35,4 +39,11 @@ def _columns(value: Dataset | str) -> tuple[str, str, str]:
         error = f" ± {float(value.errors):.3g}" if value.errors is not None else ""
         return "", f"{float(value.values):.7g}{error}", value.unit
     shape = " x ".join(f"{name} {length}" for name, length in value.sizes.items())
-    return shape, f"{value.values.min():.6g} to {value.values.max():.6g}", value.unit
+    return shape, extent(value), value.unit
+
+
+def extent(value: Dataset) -> str:
+    """Least and greatest of the values that are not masked, as text; empty if there are none."""
+    usable = np.isfinite(value.values) if value.mask is None else np.isfinite(value.values) & ~value.mask
+    values = value.values[usable]
+    return f"{values.min():.6g} to {values.max():.6g}" if values.size else ""

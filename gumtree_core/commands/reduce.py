@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from gumtree_core.commands.inspect import extent
 from gumtree_core.data import Dataset
+from gumtree_core.errors import GumtreeError
 from gumtree_core.interface import Interface, Parameter
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ reduce = _Scripts("reduce", help="Run a reduction script on files: SCRIPT is its
 
 def _command(name: str, script: type[Script]) -> click.Command:
     interface = script.interface()
+    if not interface.actions:
+        raise GumtreeError("SCRIPT_BROKEN", f"{name} has no action to run; mark a method with @action.")
     actions = [action.name for action in interface.actions]
     options: list[click.Parameter] = [_option(parameter) for parameter in interface.parameters]
     options.append(
@@ -77,6 +82,8 @@ def _option(parameter: Parameter) -> click.Option:
 
 
 def _run(script: type[Script], action: str, output: Path, values: dict[str, Any]) -> None:
+    from gumtree_core.scripts.loading import script_line
+
     console = Console(highlight=False, soft_wrap=True)
     given = {
         name: list(value) if isinstance(value, tuple) else value
@@ -84,8 +91,15 @@ def _run(script: type[Script], action: str, output: Path, values: dict[str, Any]
         if value is not None
     }
     work = script(**given)
-    work.host(output, lambda fraction, text: console.print(f"  {text}") if text else None)
-    getattr(work, action)()
+    work.host(output, lambda fraction, text: console.print(f"  {text}", markup=False) if text else None)
+    try:
+        getattr(work, action)()
+    except GumtreeError:
+        raise
+    except Exception as error:
+        path = Path(inspect.getfile(script))
+        where = f"{path.name}, line {script_line(error, path)}"
+        raise GumtreeError("SCRIPT_FAILED", f"{where}: {type(error).__name__}: {error}") from error
     console.print(_summary(script.interface(), work.results()))
 
 
@@ -96,7 +110,7 @@ def _summary(interface: Interface, results: dict[str, Any]) -> Table:
         label = result.label or result.name
         if isinstance(value, Dataset) and value.ndim:
             points = " x ".join(str(length) for length in value.shape)
-            table.add_row(label, points, f"{value.values.min():.5g} to {value.values.max():.5g}", value.unit)
+            table.add_row(label, points, extent(value), value.unit)
         elif isinstance(value, Dataset):
             error = f" ± {float(value.errors):.2g}" if value.errors is not None else ""
             table.add_row(label, "", f"{float(value.values):.6g}{error}", value.unit)

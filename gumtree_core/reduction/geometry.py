@@ -74,7 +74,17 @@ class Geometry:
         return self.pixel_size_x * self.pixel_size_y / self.distance**2
 
     def q(self, wavelength: float) -> Array:
-        """q = 4 pi / lambda sin(theta) of each pixel, (y, x), in 1/angstrom; wavelength in angstrom."""
+        """q = 4 pi / lambda sin(theta) of each pixel, (y, x), in 1/angstrom; wavelength in angstrom.
+
+        Raises
+        ------
+        GumtreeError
+            BAD_WAVELENGTH unless it is above 0.
+        """
+        if not wavelength > 0:
+            raise GumtreeError(
+                "BAD_WAVELENGTH", f"The wavelength is {wavelength:g} angstrom; it must be above 0."
+            )
         return np.asarray(4 * np.pi / wavelength * np.sin(self.two_theta / 2))
 
 
@@ -93,16 +103,16 @@ def geometry(
     Raises
     ------
     GumtreeError
-        KEY_MISSING, BAD_GEOMETRY.
+        KEY_MISSING, NOT_AN_IMAGE, BAD_GEOMETRY.
     """
-    counts = run.data("detector/counts")
+    height, width = image(run).shape
     if center is None:
         center = (
             number(run, "detector/beam_center_x", "pixel"),
             number(run, "detector/beam_center_y", "pixel"),
         )
     return Geometry(
-        shape=(counts.shape[-2], counts.shape[-1]),
+        shape=(height, width),
         distance=number(run, "detector/distance", "mm"),
         pixel_size_x=pixel_size or number(run, "detector/pixel_size_x", "mm"),
         pixel_size_y=pixel_size or number(run, "detector/pixel_size_y", "mm"),
@@ -111,8 +121,26 @@ def geometry(
     )
 
 
+def image(run: Run) -> Dataset:
+    """The counts of a run, (y, x); NOT_AN_IMAGE if it holds several images, as a scan does."""
+    counts = run.data("detector/counts")
+    if counts.ndim != 2:
+        raise GumtreeError(
+            "NOT_AN_IMAGE",
+            f"{run.name} holds counts of the dimensions {counts.dims}, not one image (y, x); a scan cannot be "
+            "reduced as a whole.",
+        )
+    return counts
+
+
 def number(run: Run, key: str, unit: str, otherwise: float | None = None) -> float:
-    """One number of a run in a unit; KEY_MISSING unless there is a value for that case."""
+    """One number of a run in a unit; `otherwise`, if given, where the run has no such key.
+
+    Raises
+    ------
+    GumtreeError
+        KEY_MISSING; NOT_A_NUMBER for several values or one that is not finite; units that do not agree.
+    """
     if otherwise is not None and key not in run:
         return otherwise
     values = run.data(key).to(unit).values
@@ -120,7 +148,10 @@ def number(run: Run, key: str, unit: str, otherwise: float | None = None) -> flo
         raise GumtreeError(
             "NOT_A_NUMBER", f"{key} of {run.name} has {np.size(values)} values where one is needed."
         )
-    return float(np.reshape(values, ()))
+    value = float(np.reshape(values, ()))
+    if not np.isfinite(value):
+        raise GumtreeError("NOT_A_NUMBER", f"{key} of {run.name} is {value}; give a run that knows it.")
+    return value
 
 
 def center_of_mass(

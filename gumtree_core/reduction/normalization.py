@@ -7,7 +7,7 @@ from typing import Literal
 from gumtree_core.data import Dataset, poisson
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.reduction.geometry import number
+from gumtree_core.reduction.geometry import image, number
 
 Normalization = Literal["monitor", "time"]
 
@@ -39,28 +39,33 @@ def rate(
     Raises
     ------
     GumtreeError
-        KEY_MISSING; NO_MONITOR, NO_TIME where there is nothing to divide by; DEAD_TIME_TOO_LONG.
+        KEY_MISSING, NOT_AN_IMAGE, DEAD_TIME_TOO_LONG; NO_MONITOR, NO_TIME where that is not above 0.
     """
-    counts = poisson(run.data("detector/counts"), zero_count_variance)
+    counts = poisson(image(run), zero_count_variance)
     tau = number(run, "detector/dead_time", "s", 0.0) if dead_time is None else dead_time
     if tau:
-        counts = live(counts, number(run, "detector/time", "s"), tau)
+        counts = live(counts, _time(run), tau)
     if normalization == "monitor":
         monitor = run.data("monitor/counts")
-        if not float(monitor.values) > 0:
+        total = number(run, "monitor/counts", monitor.unit)
+        if not total > 0:
             raise GumtreeError(
-                "NO_MONITOR",
-                f"{run.name} has {float(monitor.values):g} monitor counts; normalise to time instead.",
+                "NO_MONITOR", f"{run.name} has {total:g} monitor counts; normalise to time instead."
             )
         per_monitor: Dataset = counts / monitor
         return per_monitor
+    time = _time(run)
+    per_second: Dataset = counts / Dataset(time, unit="s")
+    return per_second
+
+
+def _time(run: Run) -> float:
     time = number(run, "detector/time", "s")
     if not time > 0:
         raise GumtreeError(
             "NO_TIME", f"{run.name} was counted for {time:g} s; there is nothing to normalise."
         )
-    per_second: Dataset = counts / Dataset(time, unit="s")
-    return per_second
+    return time
 
 
 def live(counts: Dataset, time: float, dead_time: float) -> Dataset:

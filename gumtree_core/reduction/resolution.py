@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.geometry import Array
 
 
@@ -36,7 +37,15 @@ def sigma_q(
         Diameters, in mm.
     pixel_size
         In mm.
+
+    Raises
+    ------
+    GumtreeError
+        BAD_GEOMETRY unless wavelength, collimation and distance are above 0.
     """
+    for name, value in (("wavelength", wavelength), ("collimation", collimation), ("distance", distance)):
+        if not value > 0:
+            raise GumtreeError("BAD_GEOMETRY", f"The {name} is {value:g}; the resolution needs one above 0.")
     first, second = source_aperture / 2, sample_aperture / 2
     k = 2 * np.pi / wavelength
     geometric = (

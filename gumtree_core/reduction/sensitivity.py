@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gumtree_core.data import Dataset
+from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.geometry import Geometry
 
 
@@ -26,11 +27,23 @@ def sensitivity(
     -------
     Dataset
         (y, x), the flood over cos^3(2 theta) and over its mean, whose error is carried too.
+
+    Raises
+    ------
+    GumtreeError
+        BAD_FLOOD where the mean is not above 0: there is nothing to compare pixels with.
     """
     flat = flood / Dataset(geometry.relative_solid_angle, dims=("y", "x"))
     if shadow > 0:
         flat = flat.with_masks(shadow=geometry.radius <= shadow)
-    relative = flat.values / float(flat.mean().values)
+    mean = float(flat.mean().values)
+    if not mean > 0:
+        raise GumtreeError(
+            "BAD_FLOOD",
+            f"The flood's mean over all pixels is {mean:g} after its background; it must be above 0. Was the "
+            "shutter closed?",
+        )
+    relative = flat.values / mean
     usable = flat.with_masks(sensitivity=(relative < lowest) | (relative > highest) | ~np.isfinite(relative))
     relative_to_mean: Dataset = usable / usable.mean()
     return relative_to_mean

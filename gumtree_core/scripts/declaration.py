@@ -204,7 +204,7 @@ class Script:
     The first line of the docstring is the title. `author` and `version` are shown to users. A script is
     used as a plain class too::
 
-        reduction = SansReduction(sample=load("run.nxs"), transmission=0.8)
+        reduction = SansReduction(sample=load("run.nxs"), sample_transmission=0.8)
         reduction.reduce()
         reduction.iq
     """
@@ -280,7 +280,8 @@ class Script:
 
         if self._output is None:
             return
-        path = self._output if self._output.suffix else self._output / f"{name}.h5"
+        one_file = self._output.suffix and not self._output.is_dir()
+        path = self._output if one_file else self._output / f"{name}.h5"
         made_by = provenance(self, Path(inspect.getfile(type(self))))
         path = write_nxcansas(path, curve, provenance=made_by.as_dict())
         self.saved = (*self.saved, path)
