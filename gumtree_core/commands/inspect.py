@@ -6,12 +6,16 @@ from pathlib import Path
 
 import click
 import numpy as np
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
+
+WIDTH = 200
+"""Columns of the table where it is not shown on a terminal."""
 
 
 @click.command()
@@ -21,15 +25,18 @@ def inspect(file: Path) -> None:
     from gumtree_core.files import load
 
     run = load(file)
-    key_column = Column("key", min_width=max(map(len, run), default=0))
+    key_column = Column("key", overflow="fold")
     title = Text(f"{file.name}: {run.format}")
-    table = Table(key_column, "shape", "value", "unit", title=title, title_justify="left")
+    table = Table(key_column, "shape", "value", "unit", title=title, title_justify="left", box=SIMPLE)
     for key in sorted(run):
         try:
             table.add_row(key, *map(Text, _columns(run[key])))
         except GumtreeError as error:
             table.add_row(key, "", Text(error.message, "red"), "")
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # a key is on one line for grep
+        console.width = WIDTH
+    console.print(table)
 
 
 def _columns(value: Dataset | str) -> tuple[str, str, str]:
@@ -38,7 +45,7 @@ def _columns(value: Dataset | str) -> tuple[str, str, str]:
     if value.ndim == 0:
         error = f" ± {float(value.errors):.3g}" if value.errors is not None else ""
         return "", f"{float(value.values):.7g}{error}", value.unit
-    shape = " x ".join(f"{name} {length}" for name, length in value.sizes.items())
+    shape = ", ".join(f"{name}: {length}" for name, length in value.sizes.items())
     return shape, extent(value), value.unit
 
 

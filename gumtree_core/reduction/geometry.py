@@ -127,8 +127,8 @@ def image(run: Run) -> Dataset:
     if counts.ndim != 2:
         raise GumtreeError(
             "NOT_AN_IMAGE",
-            f"{run.name} holds counts of the dimensions {counts.dims}, not one image (y, x); a scan cannot be "
-            "reduced as a whole.",
+            f"{run.name} holds counts of the dimensions {counts.dims}, not one image (y, x). Count at one "
+            "point, or take one point of the scan.",
         )
     return counts
 
