@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +12,20 @@ from tango import DevState
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.simulation.sans import slot_position
-from servers.demo.session import Notice, Session
+from servers.demo.session import PATIENCE, PERIOD, Notice, Session
 
 SCAN = "sans/acquisition/scan"
+COUNTER = "sans/counter/monitor"
+DETECTOR = "sans/detector/main"
 REDUCTION = "sans/reduction/sans"
 MOTOR = "sans/motor/{}"
 SCRIPT = "sans"
 SAMPLE = "spheres"
 ATTEMPTS = 3
 """How often a measurement that a killed server has interrupted is started."""
+
+HARDWARE_LOST = ("HARDWARE_UNREACHABLE", "HARDWARE_NOT_READY", "MOTOR_NOT_THERE")
+"""What devices say while their hardware is being restarted."""
 
 WAVELENGTH = 5.0
 COLLIMATION = 10_000.0
@@ -92,10 +98,28 @@ def set_motors(session: Session, targets: dict[str, float]) -> None:
             )
 
 
+def prepare(session: Session, item: Measurement) -> None:
+    """Move the motors for a measurement; hardware that was restarted is waited for."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            set_motors(session, item.positions())
+            for device in (COUNTER, DETECTOR):
+                state, status = session.state(device)
+                if state == DevState.FAULT:
+                    raise GumtreeError("HARDWARE_NOT_READY", status)
+        except GumtreeError as error:
+            if error.reason not in HARDWARE_LOST or time.monotonic() > deadline:
+                raise
+            time.sleep(PERIOD)
+        else:
+            return
+
+
 def measure(
     session: Session, item: Measurement, thickness: float, progress: Progress, notice: Notice
 ) -> Path:
-    """Count once at the present positions and return the NeXus file."""
+    """Move the motors, count once, and return the NeXus file."""
     session.write(
         SCAN,
         title=item.title,
@@ -106,6 +130,7 @@ def measure(
     )
     status = ""
     for attempt in range(1, ATTEMPTS + 1):
+        prepare(session, item)
         session.call(SCAN, "Count")
         state = session.wait_while(
             SCAN,

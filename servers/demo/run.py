@@ -19,10 +19,10 @@ from servers.demo.experiment import (
     WAVELENGTH,
     Measurement,
     follow_live,
+    load_script,
     measure,
     reduce,
     script_parameters,
-    set_motors,
 )
 from servers.demo.session import Notice, Session
 
@@ -49,6 +49,7 @@ def run_experiment(console: Console, tango_host: str, notice: Notice) -> Result:
         f"2. Measuring {len(EXPERIMENT)} runs, {hours:.1f} h of beam time, each into a NeXus file. "
         "I(q) follows the sample's run live."
     )
+    load_script(session)
     files: dict[str, str] = {}
     with _bars(console) as bars:
         overall = bars.add_task("[bold]Experiment[/bold]", total=hours * 3600)
@@ -70,7 +71,6 @@ def _measure(session: Session, item: Measurement, bars: Progress, overall: TaskI
         bars.update(task, completed=fraction, description=title)
         bars.update(overall, completed=before + fraction * item.seconds)
 
-    set_motors(session, item.positions())
     return measure(session, item, truth.sample(item.slot).thickness, show, notice)
 
 
