@@ -64,7 +64,7 @@ def check_free(database: tango.Database, configuration: Configuration) -> None:
         if info is not None and info.exported and _answers(database, f"dserver/{server}"):
             raise GumtreeError(
                 "SERVER_RUNNING",
-                f"The server {server} runs already (process {info.pid}, started {info.started_date}). "
+                f"The server {server} runs already on {info.host} (process {info.pid}). "
                 "Stop it, in the Starter for instance, or use it as it is.",
             )
     for name, entry in configuration.devices.items():
