@@ -7,6 +7,7 @@ operation nothing but a look-up.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +144,10 @@ def parse_quantity(text: str) -> tuple[float, str]:
     GumtreeError
         BAD_QUANTITY where the text does not start with a number.
     """
+    number, _, unit = text.strip().partition(" ")
+    if unit in COMMON:  # loading pint takes half a second
+        with suppress(ValueError):
+            return float(number), unit
     try:
         quantity: Any = _registry().Quantity(text)
         return float(quantity.magnitude), _text(quantity.units)
