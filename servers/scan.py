@@ -55,7 +55,7 @@ class GumtreeScan(ScanAttributes):
         self._rows: list[tuple[float, float, float]] = []
         self._ended_early = False
         self.publish(**SETTINGS, point=0, progress=0.0, file_name="", scan_number=0, log=[])
-        self.publish(positions=np.empty(0), counts=np.empty(0), monitor=np.empty(0), remaining_time=None)
+        self.publish(positions=None, counts=None, monitor=None, remaining_time=None)
         self.set_written(**SETTINGS)
         self._instrument = ScanInstrument(self.Counter, self.Detectors, self.Motors, self.LogicalKeys)
         self.start_thread(self._open, "recovery")
@@ -132,7 +132,7 @@ class GumtreeScan(ScanAttributes):
             logger.info("the unit of %s is not known: %s", name, error.message)
             return
         with self.exclusive():
-            for attribute in ("start", "stop", "positions"):
+            for attribute in ("start_position", "stop_position", "positions"):
                 self.configure_attribute(attribute, unit=unit)
 
     # commands
@@ -151,8 +151,8 @@ class GumtreeScan(ScanAttributes):
             raise GumtreeError("ACTUATOR_MISSING", f"No actuator is set. Choose one of: {known}.")
         definition = ScanDefinition.line(
             name,
-            self._setting("start"),
-            self._setting("stop"),
+            self._setting("start_position"),
+            self._setting("stop_position"),
             self._setting("points"),
             PresetMode(self._setting("preset_mode")),
             self._setting("preset"),
@@ -197,7 +197,7 @@ class GumtreeScan(ScanAttributes):
         self._ended_early = False
         self._rows = []
         self._show_rows()
-        self.publish(point=0, progress=0.0, remaining_time=None)
+        self.publish(progress=0.0, remaining_time=None)
         what = f"Scan of {definition.actuator}" if actuator is not None else "Count"
         self.publish_state(DevState.RUNNING, f"{what}: starting.")
         self.start_thread(lambda stopping: self._run(definition, actuator, what), "scan")
@@ -294,6 +294,9 @@ class GumtreeScan(ScanAttributes):
 
     def _show_rows(self) -> None:
         """Publish the points; `point` comes last, when the arrays have as many elements."""
+        if not self._rows:
+            self._tell(positions=None, counts=None, monitor=None, point=0)
+            return
         positions, counts, monitor = np.array(self._rows, dtype=float).reshape(-1, 3).T
         self._tell(positions=positions, counts=counts, monitor=monitor, point=len(self._rows))
 

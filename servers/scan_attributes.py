@@ -14,8 +14,8 @@ from servers.base import GumtreeDevice, published
 LOG_LINES = 200
 SETTINGS = {
     "actuator": "",
-    "start": 0.0,
-    "stop": 0.0,
+    "start_position": 0.0,
+    "stop_position": 0.0,
     "points": 11,
     "preset_mode": PresetMode.TIME,
     "preset": 1.0,
@@ -96,8 +96,10 @@ class ScanAttributes(GumtreeDevice):
         min_value=0,
     )
     actuator = _setting("actuator", str, "Actuator", "What a scan moves: one of the property Motors.", "scan")
-    start = _setting("start", float, "From", "First position of a scan.", "scan", format="%.4f")
-    stop = _setting("stop", float, "To", "Last position of a scan.", "scan", format="%.4f")
+    start_position = _setting(
+        "start_position", float, "From", "First position of a scan.", "scan", format="%.4f"
+    )
+    stop_position = _setting("stop_position", float, "To", "Last position of a scan.", "scan", format="%.4f")
     points = _setting(
         "points",
         int,
@@ -190,6 +192,6 @@ class ScanAttributes(GumtreeDevice):
     set_sample_thickness = _keep("sample_thickness")
     set_user = _keep("user")
     set_preset = _keep("preset")
-    set_start = _keep("start")
-    set_stop = _keep("stop")
+    set_start_position = _keep("start_position")
+    set_stop_position = _keep("stop_position")
     set_points = _keep("points")
