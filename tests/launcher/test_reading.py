@@ -90,6 +90,15 @@ def test_a_mistake_is_told_with_its_line_and_what_is_allowed(tmp_path, before, a
     assert where == line
 
 
+def test_the_example_of_the_documentation_has_no_mistakes(tmp_path):
+    documentation = config_directory().parent / "docs" / "instrument_yaml.md"
+    if not documentation.exists():
+        pytest.skip("docs are only in a checkout")
+    path = tmp_path / "d11.yaml"
+    path.write_text(documentation.read_text(encoding="utf-8").split("```")[1].removeprefix("yaml\n"))
+    assert read_configuration(path).instrument == "d11"
+
+
 def test_each_mistake_is_a_line_of_the_message(tmp_path):
     path = tmp_path / "wrong.yaml"
     path.write_text(SANS.replace("Axis:", "Axes:"), encoding="utf-8")
