@@ -8,7 +8,7 @@ from typing import Literal
 from gumtree_core.data import Dataset, errors, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.reduction.geometry import Geometry, center_of_mass, geometry, image, number
+from gumtree_core.reduction.geometry import Array, Geometry, center_of_mass, geometry, image, number
 from gumtree_core.reduction.integration import circular, q_bins
 from gumtree_core.reduction.normalization import rate
 from gumtree_core.reduction.resolution import sigma_q
@@ -241,10 +241,17 @@ class SansReduction(Script):
             "run_title": run.text("run/title"),
             "run_number": run.text("run/number"),
         }
-        keys = ("wavelength_spread", "collimation_length", "source_aperture", "sample_aperture")
-        if all(f"instrument/{key}" in run for key in keys):
-            sigma = sigma_q(
-                iq.axes["q"].centers,
+        sigma = self._resolution(detector, iq.axes["q"].centers, wavelength)
+        if sigma is not None:
+            iq = iq.with_metadata(dq=Dataset(sigma, dims=("q",), unit="1/angstrom"))
+        return iq.with_metadata(**texts).replace(title=texts["run_title"] or "I(q)")
+
+    def _resolution(self, detector: Geometry, q: Array, wavelength: float) -> Array | None:
+        """Standard deviation of q, if the run says enough for it: the curve is good without."""
+        run = self.sample
+        try:
+            return sigma_q(
+                q,
                 wavelength=wavelength,
                 wavelength_spread=number(run, "instrument/wavelength_spread", ""),
                 collimation=number(run, "instrument/collimation_length", "mm"),
@@ -253,5 +260,6 @@ class SansReduction(Script):
                 sample_aperture=number(run, "instrument/sample_aperture", "mm"),
                 pixel_size=detector.pixel_size_x,
             )
-            iq = iq.with_metadata(dq=Dataset(sigma, dims=("q",), unit="1/angstrom"))
-        return iq.with_metadata(**texts).replace(title=texts["run_title"] or "I(q)")
+        except GumtreeError as error:
+            self.log(f"No resolution: {error.message}")
+            return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gumtree_core.commands.inspect import extent
 from gumtree_core.data import Dataset
@@ -72,7 +73,8 @@ def _option(parameter: Parameter) -> click.Option:
     return click.Option(
         [f"--{dashed}/--no-{dashed}" if flag else f"--{dashed}", parameter.name],
         type=click.BOOL if flag else choice or _TYPES[parameter.kind],
-        default=parameter.default,
+        # For click a default of None is a value too, and nothing would be missing.
+        **({} if parameter.required else {"default": parameter.default}),
         show_default=parameter.default is not None,
         required=parameter.required,
         multiple=parameter.ndim > 0,
@@ -107,13 +109,13 @@ def _summary(interface: Interface, results: dict[str, Any]) -> Table:
     table = Table("result", "points", "value", "unit")
     for result in interface.results:
         value = results.get(result.name)
-        label = result.label or result.name
-        if isinstance(value, Dataset) and value.ndim:
-            points = " x ".join(str(length) for length in value.shape)
-            table.add_row(label, points, extent(value), value.unit)
-        elif isinstance(value, Dataset):
-            error = f" ± {float(value.errors):.2g}" if value.errors is not None else ""
-            table.add_row(label, "", f"{float(value.values):.6g}{error}", value.unit)
-        elif value is not None:
-            table.add_row(label, "", str(value), result.unit)
+        if value is None:
+            continue
+        data, unit = (value, value.unit) if isinstance(value, Dataset) else (Dataset(value), result.unit)
+        if data.ndim:
+            points, text = " x ".join(str(length) for length in data.shape), extent(data)
+        else:
+            error = f" ± {float(data.errors):.2g}" if data.errors is not None else ""
+            points, text = "", f"{float(data.values):.6g}{error}"
+        table.add_row(Text(result.label or result.name), points, text, Text(unit))
     return table

@@ -54,13 +54,13 @@ class Simulation:
         } | {key.replace("__", "/"): value for key, value in changed.items()}
         return Run({key: value for key, value in items.items() if value is not None}, format=name)
 
-    def runs(self, sample: str, **seconds: float) -> dict[str, Run]:
-        """All runs that the script takes, by its parameters."""
+    def runs(self, sample: str, seconds: float = 900.0) -> dict[str, Run]:
+        """All runs that the script takes, by its parameters; the sample is counted for `seconds`."""
         return {
-            "sample": self.run(sample, seconds.get("sample", 900.0)),
-            "empty_cell": self.run("empty_cell", 900.0),
+            "sample": self.run(sample, seconds),
+            "empty_cell": self.run("empty_cell"),
             "blocked_beam": self.run("blocked_beam", 1800.0),
-            "flood": self.run("water", seconds.get("flood", 7200.0)),
+            "flood": self.run("water", 7200.0),
             "direct_beam": self.run("empty_beam", direct=True),
             "sample_beam": self.run(sample, direct=True),
             "cell_beam": self.run("empty_cell", direct=True),

@@ -40,7 +40,7 @@ def test_far_out_the_wavelength_spread_alone_matters():
 
 def test_a_worked_example_at_the_beam():
     """k = 1.25664; 3 (20/10000)^2 + 3 (6.25 (1/10000 + 1/4000))^2 + (5.08/4000)^2 = 2.79683e-5."""
-    assert sigma_q(np.array([0.0]), **INSTRUMENT) == pytest.approx([0.00191844], rel=1e-5)
+    assert sigma_q(np.array([0.0]), **INSTRUMENT) == pytest.approx([0.00191846], rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["wavelength", "collimation", "distance"])

@@ -1,0 +1,304 @@
+"""`gumtree reduce` and `gumtree inspect`, as they are typed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from gumtree_core.commands import main
+from gumtree_core.files.nxcansas import read_nxcansas
+
+SCRIPT = '''
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from gumtree_core.data import Axis, Dataset
+from gumtree_core.errors import GumtreeError
+from gumtree_core.scripts import Script, action, parameter, result
+
+
+class Line(Script):
+    """A straight line.
+
+    For tests.
+    """
+
+    slope: float = parameter(1.0, ge=0, le=10, unit="1/s", label="Slope", help="How steep.")
+    points: int = parameter(5, ge=0)
+    square: bool = parameter(False)
+    kind: Literal["plain", "broken", "refused"] = parameter("plain")
+    weights: list[float] = parameter([1.0])
+    note: str = parameter("")
+
+    line: Dataset = result(label="Line", ndim=1)
+    total: Dataset = result(label="Total")
+    steps: float = result(label="Steps [/of] it", unit="steps")
+
+    @action("Draw")
+    def draw(self):
+        self.log(f"drawing {self.note}")
+        if self.kind == "broken":
+            raise RuntimeError("it [/broke]")
+        if self.kind == "refused":
+            raise GumtreeError("NOT_TODAY", "No [/lines] today.")
+        q = np.arange(self.points + 1.0)
+        values = self.slope * q[:-1] * sum(self.weights)
+        self.line = Dataset(values**2 if self.square else values, axes={"q": Axis(q)}, dims=("q",))
+        self.total = self.line.sum()
+        self.steps = self.points
+        self.save_curve(self.line, "line")
+
+    @action("Forget")
+    def forget(self):
+        self.steps = 77
+'''
+
+
+@pytest.fixture
+def script(tmp_path) -> str:
+    path = tmp_path / "line.py"
+    path.write_text(SCRIPT)
+    return str(path)
+
+
+@pytest.fixture
+def gumtree(monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]]:
+    """Call the command in a folder of its own; gives exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gumtree", *map(str, words)])
+        try:
+            main()
+            code = 0
+        except SystemExit as done:
+            code = int(done.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def refused(outcome: tuple[int, str, str]) -> str:
+    """The one line that a refusal is."""
+    code, _, error = outcome
+    assert code == 1
+    assert error.count("\n") == 1, error
+    assert "Traceback" not in error
+    return error
+
+
+def test_the_options_are_made_from_the_script(gumtree, script):
+    code, out, _ = gumtree("reduce", script, "--help")
+
+    assert code == 0
+    assert "A straight line." in out
+    assert "For tests." in out
+    text = " ".join(out.split())
+    assert "--slope FLOAT Slope [1/s]. How steep. [default: 1.0]" in text
+    assert "--square / --no-square" in text
+    assert "--kind [plain|broken|refused]" in text
+    assert "--action [draw|forget]" in text
+    assert "--output" in text
+
+
+def test_the_shipped_scripts_are_listed(gumtree):
+    code, out, _ = gumtree("reduce", "--help")
+
+    assert code == 0
+    assert "sans" in out
+    assert "Reduce a SANS run to I(q)." in out
+
+
+def test_each_parameter_of_the_sans_script_is_an_option(gumtree):
+    from gumtree_core.scripts import load_script
+
+    code, out, _ = gumtree("reduce", "sans", "--help")
+
+    assert code == 0
+    for parameter in load_script("sans").interface().parameters:
+        assert f"--{parameter.name.replace('_', '-')} " in out
+        assert parameter.label in " ".join(out.split())
+
+
+def test_values_reach_the_script_and_results_are_shown(gumtree, script, tmp_path):
+    code, out, _ = gumtree(
+        "reduce", script, "--slope", 2, "--square", "--weights", 1, "--weights", 2, "--note", "[red]paint"
+    )  # fmt: skip
+
+    assert code == 0
+    assert "drawing [red]paint" in out
+    rows = {line.split("│")[1].strip(): line for line in out.splitlines() if "│" in line}
+    assert "0 to 576" in rows["Line"]
+    assert "1080" in rows["Total"]
+    assert [cell.strip() for cell in rows["Steps [/of] it"].split("│")[2:5]] == ["", "5", "steps"]
+    assert read_nxcansas(tmp_path / "line.h5").values == pytest.approx((6 * np.arange(5.0)) ** 2)
+
+
+def test_another_action_can_be_chosen(gumtree, script, tmp_path):
+    code, out, _ = gumtree("reduce", script, "--action", "forget")
+
+    assert code == 0
+    assert "77" in out
+    assert not list(tmp_path.glob("*.h5"))
+
+
+@pytest.mark.parametrize(
+    ("output", "first", "second"),
+    [
+        ("iq.h5", "iq.h5", "iq_2.h5"),
+        ("new/deep", "new/deep/line.h5", "new/deep/line_2.h5"),
+        ("new/iq.h5", "new/iq.h5", "new/iq_2.h5"),
+        ("run.2026", "run.2026/line.h5", "run.2026/line_2.h5"),
+    ],
+)
+def test_the_result_goes_to_a_file_or_folder_and_never_over_another(
+    gumtree, script, tmp_path, output, first, second
+):
+    if output == "run.2026":
+        (tmp_path / output).mkdir()
+    for slope in (1, 2):
+        code, out, _ = gumtree("reduce", script, "--output", output, "--slope", slope)
+        assert code == 0
+        assert "Saved" in out
+
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.h5")) == sorted(
+        [first, second]
+    )
+    assert read_nxcansas(tmp_path / first).values[1] == 1
+    assert read_nxcansas(tmp_path / second).values[1] == 2
+
+
+def test_the_file_says_which_script_made_it_from_which_parameters(gumtree, script, tmp_path):
+    gumtree("reduce", script, "--slope", 3)
+
+    with h5py.File(tmp_path / "line.h5") as file:
+        provenance = json.loads(file["sasentry01/sasprocess01/sasnote/provenance"].asstr()[()])
+    assert provenance["script"] == "line.py"
+    assert provenance["parameters"]["slope"] == 3
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(gumtree, script, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    error = refused(gumtree("reduce", script, "--output", "file/there"))
+
+    assert "FILE_NOT_WRITABLE" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nosuch",), ("SCRIPT_UNKNOWN", "'nosuch'", "sans")),
+        (("sanz",), ("SCRIPT_UNKNOWN", "Did you mean sans?")),
+        (("missing.py",), ("SCRIPT_UNKNOWN", "missing.py")),
+        (("sans", "--sample", "nowhere.nxs"), ("FILE_MISSING", "nowhere.nxs")),
+        (("sans", "--sample", "."), ("FILE_MISSING", "folder")),
+        (("sans", "--sample", "empty.nxs"), ("FILE_EMPTY", "empty.nxs")),
+        (("sans", "--sample", "text.nxs"), ("FILE_FORMAT_UNKNOWN", "text.nxs")),
+        (("line.py", "--slope", "11"), ("PARAMETER_OUT_OF_RANGE", "slope", "11 1/s", "maximum of 10")),
+        (("line.py", "--slope", "nan"), ("PARAMETER_OUT_OF_RANGE", "finite")),
+        (("line.py", "--kind", "refused"), ("NOT_TODAY", "No [/lines] today.")),
+        (("line.py", "--kind", "broken"), ("SCRIPT_FAILED", "line.py, line 33: RuntimeError: it [/broke]")),
+        (("syntax.py",), ("SCRIPT_BROKEN", "syntax.py, line 2")),
+        (("none.py",), ("SCRIPT_BROKEN", "no action")),
+    ],
+)
+def test_an_error_is_one_line_that_says_what_is_wrong(gumtree, script, tmp_path, words, said):
+    (tmp_path / "empty.nxs").write_bytes(b"")
+    (tmp_path / "text.nxs").write_text("no data")
+    (tmp_path / "syntax.py").write_text("\ndef (")
+    (tmp_path / "none.py").write_text(
+        "from gumtree_core.scripts import Script\nclass Nothing(Script):\n    'Nothing.'\n"
+    )
+
+    error = refused(gumtree("reduce", *words))
+
+    for each in said:
+        assert each in error
+    assert not list(tmp_path.glob("*.h5"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sans",), "Missing option '--sample'"),
+        (("sans", "--sampel", "x"), "No such option"),
+        (("line.py", "--slope", "steep"), "'steep' is not a valid float"),
+        (("line.py", "--kind", "other"), "'other' is not one of"),
+    ],
+)
+def test_a_command_that_is_wrong_is_explained_with_its_usage(gumtree, script, words, said):
+    code, _, error = gumtree("reduce", *words)
+
+    assert code == 2
+    assert "Usage:" in error
+    assert said in error
+
+
+def test_a_curve_without_points_is_shown(gumtree, tmp_path):
+    (tmp_path / "nan.py").write_text(
+        "import numpy as np\n"
+        "from gumtree_core.data import Dataset\n"
+        "from gumtree_core.scripts import Script, action, result\n"
+        "class Empty(Script):\n"
+        "    'Nothing.'\n"
+        "    curve: Dataset = result(label='Curve', ndim=1)\n"
+        "    @action('Run')\n"
+        "    def run(self):\n"
+        "        self.curve = Dataset(np.full(3, np.nan), dims=('q',))\n"
+    )
+
+    code, out, _ = gumtree("reduce", "nan.py")
+
+    assert code == 0
+    (row,) = [line for line in out.splitlines() if "Curve" in line]
+    assert "nan" not in row
+    assert "3" in row
+
+
+@pytest.fixture
+def nexus(tmp_path, monkeypatch) -> Path:
+    """A stand-in for a reader: what is inspected is the Run, whichever file it comes from."""
+    import gumtree_core.files as files
+    from gumtree_core.data import Dataset, poisson, scalar
+
+    counts = np.array([[1.0, 2.0], [3.0, np.nan]])
+    items = {
+        "run/title": "[/red] a title",
+        "detector/counts": Dataset(counts, dims=("y", "x"), unit="counts"),
+        "detector/distance": scalar(4.0, 0.5, "m"),
+        "monitor/counts": poisson(np.array(100), 0),
+        "instrument/collimation_length_of_the_whole_long_instrument": scalar(1.0, unit="mm"),
+        "motor/none": Dataset(np.empty(0), dims=("point",), unit="mm"),
+    }
+    path = tmp_path / "run[1].nxs"
+    monkeypatch.setattr(files, "load", lambda path: files.Run(items, path=path, format="test"))
+    return path
+
+
+def test_inspect_shows_every_key_with_shape_value_and_unit(gumtree, nexus):
+    code, out, _ = gumtree("inspect", nexus)
+
+    assert code == 0
+    lines = {line.split()[0]: " ".join(line.split()) for line in out.splitlines() if line.strip()}
+    assert "run[1].nxs: test" in out
+    assert lines["run/title"] == "run/title [/red] a title"
+    assert lines["detector/counts"] == "detector/counts y: 2, x: 2 1 to 3 counts"
+    assert lines["detector/distance"] == "detector/distance 4 ± 0.5 m"
+    assert lines["monitor/counts"] == "monitor/counts 100 ± 10 counts"
+    assert lines["motor/none"] == "motor/none point: 0 mm"
+    assert "instrument/collimation_length_of_the_whole_long_instrument" in lines
+
+
+def test_inspect_of_a_missing_file_is_one_line(gumtree):
+    assert "FILE_MISSING" in refused(gumtree("inspect", "nowhere.nxs"))

@@ -1,0 +1,259 @@
+"""The script as a whole, on simulated runs whose curve is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gumtree_core.data import Dataset, poisson, scalar
+from gumtree_core.errors import GumtreeError
+from gumtree_core.scripts import load_script
+from gumtree_core.simulation import truth
+from gumtree_core.simulation.sans import GEOMETRY, Sans, Settings
+
+SHADOW = 45.0
+PARAMETERS = {"shadow_radius": SHADOW, "beam_center_x": 96.3, "beam_center_y": 94.6}
+OPTIONAL = [
+    "empty_cell", "blocked_beam", "flood", "direct_beam", "sample_beam", "cell_beam", "flood_beam",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def sans():
+    return load_script("sans")
+
+
+def expected(sample: str, iq: Dataset) -> np.ndarray:
+    settings = Settings(sample)
+    return truth.expected_iq(settings, iq.axes["q"].values, mask=Sans(0).radius <= SHADOW)
+
+
+@pytest.mark.parametrize("sample", ["spheres", "polymer"])
+def test_noise_free_runs_give_the_curve_of_the_sample(sans, noise_free, sample):
+    """Scattering inside the summed direct beams and the pixels' own sensitivity at the beam: some 1e-3."""
+    reduction = sans(**noise_free.runs(sample), **PARAMETERS)
+    reduction.reduce()
+
+    ratio = reduction.iq.values / expected(sample, reduction.iq)
+    assert reduction.iq.unit == "1/cm"
+    assert reduction.iq.shape == (130,)
+    assert np.abs(ratio / ratio.mean() - 1).max() < 3e-3
+    assert ratio.mean() == pytest.approx(1.0, abs=0.015)  # the sensitivity at the beam is not measured
+    assert float(reduction.transmission.values) == pytest.approx(truth.transmission(sample, 5.0), rel=1e-3)
+
+
+def test_without_sensitivity_to_correct_the_absolute_scale_is_right_to_a_thousandth(sans, noise_free):
+    """Each run is divided by the pixels' sensitivity beforehand, as if the detector were even."""
+    runs = {}
+    for name, run in noise_free.runs("spheres").items():
+        even = run.data("detector/counts").values / noise_free.sans.sensitivity
+        runs[name] = type(run)({**run, "detector/counts": poisson(even, 0, dims=("y", "x"))})
+    reduction = sans(**{**runs, "flood": None, "flood_beam": None}, **PARAMETERS)
+    reduction.reduce()
+
+    assert reduction.iq.values == pytest.approx(expected("spheres", reduction.iq), rel=1.5e-3)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_counted_runs_agree_with_the_truth_within_their_errors(sans, counted, seed):
+    reduction = sans(
+        **counted(seed).runs("spheres"),
+        shadow_radius=SHADOW,
+        beam_sensitivity_error=0.01,
+        q_max=0.12,
+        bins=100,
+    )
+    reduction.reduce()
+
+    iq = reduction.iq
+    deviation = iq.values - expected("spheres", iq)
+    chi_square = deviation @ np.linalg.solve(iq.covariance(), deviation) / iq.size
+    assert 0.6 < chi_square < 1.5  # of 100 points: 3 standard deviations
+    assert np.abs(deviation / iq.errors).max() < 5
+
+
+def test_errors_of_the_curve_are_larger_and_correlated_when_the_shared_ones_are_kept(sans, counted):
+    runs = counted(1).runs("spheres", seconds=60.0)
+
+    def reduced(**parameters: object) -> Dataset:
+        reduction = sans(**runs, **PARAMETERS, beam_sensitivity_error=0.02, **parameters)
+        reduction.reduce()
+        return reduction.iq
+
+    exact, independent = reduced(), reduced(error_rule="independent")
+
+    assert np.array_equal(exact.values, independent.values)
+    assert np.all(exact.errors > independent.errors)
+    assert np.all(exact.errors / exact.values > 0.02)
+    assert np.all(np.isfinite(exact.covariance()))
+
+
+def test_the_resolution_is_that_of_the_instrument(sans, noise_free):
+    reduction = sans(sample=noise_free.run("spheres"), bins=20)
+    reduction.reduce()
+
+    dq = reduction.iq.metadata["dq"]
+    q = reduction.iq.axes["q"].centers
+    assert dq.values == pytest.approx(noise_free.sans.sigma(Settings("spheres"), q))
+    assert dq.unit == "1/angstrom"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"instrument__collimation_length": None}, {"instrument__collimation_length": scalar(0.0, unit="mm")}],
+)
+def test_a_run_that_does_not_know_its_collimation_gives_a_curve_without_resolution(sans, noise_free, changed):
+    said = []
+    reduction = sans(sample=noise_free.run("spheres", **changed), bins=20)
+    reduction.host(None, lambda fraction, text: said.append(text))
+    reduction.reduce()
+
+    assert "dq" not in reduction.iq.metadata
+    assert any("No resolution" in text and "collimation" in text for text in said)
+
+
+@pytest.mark.parametrize("left_out", OPTIONAL)
+def test_a_step_whose_run_is_not_given_is_left_out(sans, noise_free, left_out):
+    runs = noise_free.runs("spheres")
+    del runs[left_out]
+    if left_out == "direct_beam":
+        runs = {
+            name: run for name, run in runs.items() if not name.endswith("_beam") or name == "blocked_beam"
+        }
+    reduction = sans(**runs, **PARAMETERS, bins=20)
+    reduction.reduce()
+
+    assert np.isfinite(reduction.iq.values).all()
+    assert reduction.iq.unit == ("1/cm" if left_out != "direct_beam" else "")
+    ratio = reduction.iq.values / expected("spheres", reduction.iq)
+    assert ratio.std() / ratio.mean() < 0.3 or left_out in ("empty_cell", "cell_beam")
+    assert not np.allclose(ratio, 1, rtol=1e-6)
+
+
+def test_the_sample_alone_is_enough(sans, noise_free):
+    run = noise_free.run("spheres")
+    reduction = sans(sample=run, normalization="time", bins=20, sample_transmission=0.5)
+    reduction.reduce()
+
+    assert reduction.iq.unit == "counts/s"
+    assert float(reduction.transmission.values) == 0.5
+    doubled = sans(sample=run, normalization="time", bins=20)
+    doubled.reduce()
+    assert np.all(reduction.iq.values > 2 * doubled.iq.values)
+    assert reduction.iq.values == pytest.approx(2 * doubled.iq.values, rel=0.02)
+
+
+def test_time_and_monitor_give_the_same_absolute_scale(sans, noise_free):
+    by = {}
+    for normalization in ("monitor", "time"):
+        reduction = sans(**noise_free.runs("polymer"), **PARAMETERS, normalization=normalization, bins=20)
+        reduction.reduce()
+        by[normalization] = reduction.iq.values
+
+    assert by["time"] == pytest.approx(by["monitor"], rel=1e-9)
+
+
+def test_the_centre_comes_from_the_direct_beam_unless_given(sans, noise_free):
+    wrong = {"detector__beam_center_x": scalar(80.0, unit="pixel")}
+    reduction = sans(
+        sample=noise_free.run("spheres", **wrong),
+        direct_beam=noise_free.run("empty_beam", direct=True),
+        bins=20,
+    )
+    reduction.reduce()
+    given = sans(
+        sample=noise_free.run("spheres"), direct_beam=noise_free.run("empty_beam", direct=True), bins=20,
+        beam_center_x=GEOMETRY.beam_center_x, beam_center_y=GEOMETRY.beam_center_y,
+    )  # fmt: skip
+    given.reduce()
+
+    assert reduction.iq.values == pytest.approx(given.iq.values, rel=5e-3)
+
+
+def test_logarithmic_bins(sans, noise_free):
+    reduction = sans(sample=noise_free.run("spheres"), spacing="logarithmic", bins=13)
+    reduction.reduce()
+
+    assert reduction.iq.axes["q"].values == pytest.approx(np.geomspace(0.015, 0.145, 14))
+
+
+def refusal(reduction) -> GumtreeError:
+    with pytest.raises(GumtreeError) as refused:
+        reduction.reduce()
+    return refused.value
+
+
+def test_inverse_variance_needs_a_variance_of_pixels_without_counts(sans, noise_free):
+    run = noise_free.run("spheres")
+
+    refused = refusal(sans(sample=run, weighting="inverse variance"))
+
+    assert refused.reason == "NO_WEIGHT"
+    assert "zero counts to 1" in refused.message
+    sans(sample=run, weighting="inverse variance", zero_count_variance=1.0).reduce()
+
+
+@pytest.mark.parametrize("through", ["sample_beam", "cell_beam", "flood_beam"])
+def test_a_transmission_run_without_the_empty_direct_beam_is_not_passed_over(sans, noise_free, through):
+    runs = noise_free.runs("spheres")
+    del runs["direct_beam"]
+    kept = {"sample": runs["sample"], through: runs[through]}
+
+    refused = refusal(sans(**kept))
+
+    assert refused.reason == "NO_DIRECT_BEAM"
+
+
+@pytest.mark.parametrize(
+    "other", ["empty_cell", "flood", "direct_beam", "sample_beam", "cell_beam", "flood_beam"]
+)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"detector__distance": scalar(2000.0, unit="mm")},
+        {"instrument__wavelength": scalar(6.0, unit="angstrom")},
+    ],
+)
+def test_runs_of_another_configuration_are_refused(sans, noise_free, other, changed):
+    runs = noise_free.runs("spheres")
+    runs[other] = noise_free.run("water", **changed)
+
+    refused = refusal(sans(**runs))
+
+    assert refused.reason == "RUNS_DIFFER"
+    assert "water" in refused.message
+    assert next(iter(changed)).replace("__", "/") in refused.message
+
+
+def test_the_blocked_beam_may_be_of_another_configuration(sans, noise_free):
+    dark = noise_free.run("blocked_beam", detector__distance=None)
+
+    sans(sample=noise_free.run("spheres"), blocked_beam=dark).reduce()
+
+
+NOTHING = poisson(np.zeros(GEOMETRY.shape, dtype=int), 0, dims=("y", "x"))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "changed", "reason"),
+    [
+        ("sample", {"detector__counts": None}, "KEY_MISSING"),
+        ("sample", {"instrument__wavelength": None}, "KEY_MISSING"),
+        ("sample", {"monitor__counts": poisson(np.array(0), 0)}, "NO_MONITOR"),
+        ("sample", {"sample__thickness": scalar(0.0, unit="mm")}, "NO_THICKNESS"),
+        ("sample", {"sample__thickness": None}, "KEY_MISSING"),
+        ("direct_beam", {"detector__counts": NOTHING}, "NO_BEAM"),
+    ],
+)
+def test_a_run_that_cannot_be_used_is_refused(sans, noise_free, parameter, changed, reason):
+    runs = {"sample": noise_free.run("spheres"), "direct_beam": noise_free.run("empty_beam", direct=True)}
+    runs[parameter] = noise_free.run("spheres", **changed)
+
+    for centre in ({}, {"beam_center_x": 96.3, "beam_center_y": 94.6}):
+        assert refusal(sans(**runs, **centre)).reason == reason
+
+
+def test_a_wavelength_of_zero_is_refused(sans, noise_free):
+    run = noise_free.run("spheres", instrument__wavelength=scalar(0.0, unit="angstrom"))
+
+    assert refusal(sans(sample=run)).reason == "BAD_WAVELENGTH"
