@@ -5,20 +5,20 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import NoneType, SimpleNamespace, UnionType
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
 from gumtree_core.interface import Action, Group, Interface, Kind, Parameter, Result
-
-if TYPE_CHECKING:
-    from gumtree_core.data import Dataset
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 _ACTION = "_gumtree_action"
@@ -42,6 +42,8 @@ class _Parameter:
 
     def described(self) -> Parameter:
         default = self.default
+        if self.kind == "file" and default not in (None, _MISSING):
+            default = [str(each) for each in default] if self.ndim else str(default)
         return Parameter(
             name=self.name,
             kind=self.kind,
@@ -63,7 +65,7 @@ class _Parameter:
         value = script._values.get(self.name, self.default)
         if value is _MISSING:
             raise GumtreeError("PARAMETER_MISSING", f"{self.name} is not set. It is required.")
-        return value
+        return list(value) if self.ndim else value
 
     def __set__(self, script: Script, value: Any) -> None:
         script._values[self.name] = self.checked(value)
@@ -72,8 +74,10 @@ class _Parameter:
         """The value as the declared type, or a GumtreeError that says what is allowed."""
         if value is None and (self.optional or self.default is None):
             return None
-        if self.kind == "run":
+        if self.kind == "run" and not self.ndim:
             return _run(self.name, value)
+        if self.kind == "run" and isinstance(value, (list, tuple)):
+            return [_run(self.name, each) for each in value]
         try:
             value = self.adapter.validate_python(value)
         except ValidationError as error:
@@ -89,7 +93,7 @@ class _Parameter:
                 "PARAMETER_OUT_OF_RANGE",
                 f"{self.name} cannot be {value!r}{near}; it is one of: {', '.join(self.choices)}.",
             ) from error
-        what = {"float": "a number", "int": "a whole number", "bool": "true or false"}.get(self.kind, "text")
+        what = _NOUNS.get(self.kind, "text")
         many = f"a list of which each is {what}" if self.ndim else what
         raise GumtreeError("PARAMETER_TYPE", f"{self.name} cannot be {value!r}; it is {many}.") from error
 
@@ -123,12 +127,36 @@ class _Result:
     def __get__(self, script: Script | None, owner: type) -> Any:
         if script is None:
             return self
-        if self.name not in script._results:
+        if script._results.get(self.name) is None:
             raise GumtreeError("RESULT_MISSING", f"There is no {self.name} yet. Run an action first.")
         return script._results[self.name]
 
     def __set__(self, script: Script, value: Any) -> None:
-        script._results[self.name] = value
+        script._results[self.name] = None if value is None else self._checked(value)
+
+    def _checked(self, value: Any) -> Any:
+        declared = self.texts["ndim"]
+        if type(value) is Dataset:
+            self._check_ndim(value.ndim, declared)
+            return value
+        try:
+            array = np.asarray(None if isinstance(value, Dataset) else value)
+        except ValueError:  # lists of different lengths
+            array = np.asarray(None)
+        if array.dtype.kind not in "biuf":
+            what = type(value).__name__
+            raise GumtreeError(
+                "RESULT_TYPE",
+                f"{self.name} cannot be a {what} like this; it is a Dataset, a number or an array of them.",
+            )
+        self._check_ndim(array.ndim, declared)
+        return array if declared else array.item()
+
+    def _check_ndim(self, ndim: int, declared: int) -> None:
+        if ndim != declared:
+            raise GumtreeError(
+                "RESULT_SHAPE", f"{self.name} has {ndim} dimensions and is declared with ndim={declared}."
+            )
 
 
 def parameter(
@@ -224,24 +252,42 @@ class Script:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        hints = get_type_hints(cls)
+        caller = sys._getframe(1)  # types may be names of a notebook's cell or of a function
         cls._parameters = dict(cls._parameters)
         for name, declared in vars(cls).items():
+            if isinstance(declared, (_Parameter, _Result, Group)) or hasattr(declared, _ACTION):
+                _check_name(name, cls)
             if isinstance(declared, _Parameter):
-                _complete(declared, hints.get(name, str), cls)
+                _complete(declared, _hint(name, cls, caller.f_globals, caller.f_locals), cls)
                 cls._parameters[name] = declared
 
     def set(self, **parameters: Any) -> None:
         """Set parameters by name; nothing is set if one of them is wrong."""
-        for name in parameters:
-            if name not in self._parameters:
-                near = _nearest(name, self._parameters)
-                known = ", ".join(self._parameters)
-                raise GumtreeError(
-                    "PARAMETER_UNKNOWN", f"There is no parameter {name}{near}. There are: {known}."
-                )
-        checked = {name: self._parameters[name].checked(value) for name, value in parameters.items()}
+        declared = {name: self._declared(name) for name in parameters}
+        checked = {name: declared[name].checked(value) for name, value in parameters.items()}
         self._values.update(checked)
+
+    @classmethod
+    def kept(cls, name: str, value: Any) -> Any:
+        """A value of before, as plain data, if the parameter still takes it; a GumtreeError if not.
+
+        Runs are not loaded; their paths are kept.
+        """
+        declared = cls._declared(name)
+        if value is None or declared.kind == "run":
+            return value
+        checked = declared.checked(value)
+        return value if declared.kind == "file" else checked
+
+    @classmethod
+    def _declared(cls, name: str) -> _Parameter:
+        if name not in cls._parameters:
+            near = _nearest(name, cls._parameters)
+            known = ", ".join(cls._parameters) or "none"
+            raise GumtreeError(
+                "PARAMETER_UNKNOWN", f"There is no parameter {name}{near}. There are: {known}."
+            )
+        return cls._parameters[name]
 
     def parameters_set(self) -> dict[str, Any]:
         """The value of each parameter that has one."""
@@ -261,7 +307,7 @@ class Script:
 
     def results(self) -> dict[str, Any]:
         """The results that there are."""
-        return dict(self._results)
+        return {name: value for name, value in self._results.items() if value is not None}
 
     def host(self, output: Path | None, report: Callable[[float | None, str], None]) -> None:
         """Tell where files are saved (a folder, one file, or nowhere), and who hears progress and log."""
@@ -321,7 +367,7 @@ class Script:
                 for name, each in members
                 if isinstance(each, Group)
             ),
-            metadata={"author": cls.author, "version": cls.version},
+            metadata={"author": str(cls.author), "version": str(cls.version)},
         )
 
 
@@ -334,6 +380,23 @@ def _actions(cls: type) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def _check_name(name: str, cls: type) -> None:
+    if name.startswith("_") or hasattr(Script, name):
+        raise GumtreeError(
+            "SCRIPT_BROKEN",
+            f"{cls.__name__}.{name} has a name that every script itself uses; choose another.",
+        )
+
+
+def _hint(name: str, cls: type, names: dict[str, Any], local: Mapping[str, Any]) -> Any:
+    annotation = vars(cls).get("__annotations__", {}).get(name)
+    if annotation is None:
+        raise GumtreeError(
+            "SCRIPT_BROKEN", f"{cls.__name__}.{name} has no type; write {name}: float = parameter(...)."
+        )
+    return get_type_hints(SimpleNamespace(__annotations__={name: annotation}), names, dict(local))[name]
+
+
 def _complete(declared: _Parameter, hint: Any, cls: type) -> None:
     """Take kind, choices and validation from the type that is written beside the parameter."""
     if get_origin(hint) in (Union, UnionType):
@@ -343,15 +406,15 @@ def _complete(declared: _Parameter, hint: Any, cls: type) -> None:
     item = hint
     if get_origin(hint) is list:
         declared.ndim, (item,) = 1, get_args(hint)
-    if get_origin(item) is Literal:
-        declared.kind, declared.choices = "choice", tuple(str(each) for each in get_args(item))
+    if get_origin(item) is Literal and all(isinstance(each, str) for each in get_args(item)):
+        declared.kind, declared.choices = "choice", get_args(item)
     elif item in _KINDS:
         declared.kind = _KINDS[item]
     else:
         raise GumtreeError(
             "SCRIPT_BROKEN",
             f"{cls.__name__}.{declared.name} has type {hint}; a parameter is one of "
-            f"{', '.join(each.__name__ for each in _KINDS)}, Literal, or a list of these.",
+            f"{', '.join(each.__name__ for each in _KINDS)}, Literal of texts, or a list of these.",
         )
     if declared.optional and declared.kind not in ("run", "file"):
         raise GumtreeError(
@@ -367,6 +430,9 @@ def _complete(declared: _Parameter, hint: Any, cls: type) -> None:
 _KINDS: dict[Any, Kind] = {
     float: "float", int: "int", bool: "bool", str: "str", Path: "file", Run: "run",
 }  # fmt: skip
+
+
+_NOUNS = {"float": "a number", "int": "a whole number", "bool": "true or false", "run": "the path of a run"}
 
 
 def _run(name: str, value: Any) -> Run:

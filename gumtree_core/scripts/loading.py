@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import difflib
-import importlib.util
 import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.paths import config_directory
@@ -72,28 +72,30 @@ def load_script(name: str | Path, directories: Sequence[Path] = ()) -> type[Scri
     """
     path = find_script(name, directories).resolve()
     module_name = f"gumtree_script_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(module_name)
+    module.__file__ = str(path)
     sys.modules[module_name] = module
     try:
-        spec.loader.exec_module(module)
+        # Not imported: the cache of compiled files misses a change within the same second.
+        exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))
     except SyntaxError as error:
-        raise _broken(path, error.lineno or 1, f"{error.msg}") from error
+        own = error.filename == str(path)
+        line = (error.lineno or 1) if own else script_line(error, path)
+        raise _broken(path, line, error.msg if own else f"{error.filename}: {error.msg}") from error
     except GumtreeError as error:
         raise _broken(path, script_line(error, path), error.message) from error
-    except Exception as error:
-        raise _broken(path, script_line(error, path), f"{type(error).__name__}: {error}") from error
-    classes = [
+    except (Exception, SystemExit) as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise _broken(path, script_line(error, path), what) from error
+    classes = {
         each
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Script) and each.__module__ == module_name
-    ]
+    }
     if len(classes) != 1:
-        found = ", ".join(each.__name__ for each in classes) or "none"
+        found = ", ".join(sorted(each.__name__ for each in classes)) or "none"
         raise _broken(path, 1, f"a script file holds exactly one class derived from Script; here: {found}")
-    return classes[0]
+    return classes.pop()
 
 
 def script_line(error: BaseException, path: Path) -> int:
@@ -125,4 +127,4 @@ def _describe(path: Path) -> ScriptInfo | None:
 
 
 def _broken(path: Path, line: int, what: str) -> GumtreeError:
-    return GumtreeError("SCRIPT_BROKEN", f"{path.name}, line {line}: {what}.")
+    return GumtreeError("SCRIPT_BROKEN", f"{path.name}, line {line}: {what.rstrip('.')}.")

@@ -1,24 +1,21 @@
-"""Runs a script in a process of its own, which may loop for ever, crash or eat memory without harm."""
+"""Runs scripts in a process of its own, which may loop for ever, crash or eat memory without harm."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import json
-import multiprocessing
 import os
-import resource
 import signal
 import socket
+import subprocess
+import sys
 import threading
-import traceback
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, ThreadPoolExecutor, TimeoutError
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
-
-from pebble import ProcessExpired, ProcessPool
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.interface import Interface
@@ -26,16 +23,18 @@ from gumtree_core.interface import Interface
 Report = Callable[[float | None, str], None]
 """Takes the fraction done (or None) and a line of text."""
 
-_PR_SET_PDEATHSIG = 1
-
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the worker tells of a script that it has loaded."""
+    """What the worker tells of a script that it has loaded.
+
+    `parameters` are those of the values offered that the script takes.
+    """
 
     interface: Interface
     live_action: str
     live_parameter: str
+    parameters: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,17 @@ class Outcome:
 
 
 class ScriptWorker:
-    """One process that runs scripts, warm between calls; a new one takes its place when it is killed.
+    """One process that runs scripts, warm between calls; a new one takes its place when it ends.
+
+    Stop, time limit, crash and `close` also end every process that a script has started, unless that has
+    left the worker's process group.
 
     Parameters
     ----------
     report
-        Takes progress and log lines while a script runs, in a thread of its own.
+        Takes progress and log lines, in the order sent and before the result, in the calling thread.
     time_limit
-        Seconds that an action may take; None for no limit.
+        Seconds that a call may take; None for no limit.
     memory_limit
         Bytes of address space that the process may have; None for no limit.
     """
@@ -64,27 +66,25 @@ class ScriptWorker:
     ) -> None:
         self._report = report
         self._time_limit = time_limit
-        self._mailbox = _Mailbox(report)
-        self._pool = ProcessPool(
-            max_workers=1,
-            context=multiprocessing.get_context("spawn"),
-            initializer=_prepare,
-            initargs=(os.getpid(), memory_limit, self._mailbox.address),
-        )
+        self._memory_limit = memory_limit
         # The process dies with the thread that starts it (PR_SET_PDEATHSIG), so one thread of ours starts it.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="script worker")
-        self._future: Any = None
-        self._lock = threading.Lock()
+        self._turn = threading.Lock()  # held during a call
+        self._lock = threading.Lock()  # of what follows
+        self._calling = self._stopped = self._closed = False
+        self._process: Future[_Process] = self._starter.submit(_Process, memory_limit)
 
-    def load(self, path: Path) -> Loaded:
+    def load(self, path: Path, parameters: Mapping[str, Any] | None = None) -> Loaded:
         """Load a script; waits until it is loaded.
+
+        Of `parameters`, those that the script does not take are said to `report` and left out.
 
         Raises
         ------
         GumtreeError
             SCRIPT_BROKEN, SCRIPT_CRASHED, SCRIPT_TIMEOUT, SCRIPT_STOPPED.
         """
-        loaded: Loaded = self._call(_load, path)
+        loaded: Loaded = self._call("load", path, dict(parameters or {}))
         return loaded
 
     def run(self, path: Path, action: str, parameters: Mapping[str, Any], output: Path | None) -> Outcome:
@@ -93,151 +93,134 @@ class ScriptWorker:
         Raises
         ------
         GumtreeError
-            What the script raises; SCRIPT_FAILED for any other error in it, SCRIPT_CRASHED, SCRIPT_TIMEOUT,
-            SCRIPT_STOPPED.
+            What the script raises; SCRIPT_FAILED for any other error in it, SCRIPT_OUT_OF_MEMORY,
+            SCRIPT_CRASHED, SCRIPT_TIMEOUT, SCRIPT_STOPPED.
         """
-        outcome: Outcome = self._call(_run, path, action, dict(parameters), output)
+        outcome: Outcome = self._call("run", path, action, dict(parameters), output)
         return outcome
 
     def stop(self) -> None:
-        """Kill what runs."""
+        """Kill what runs; nothing happens if nothing does."""
         with self._lock:
-            if self._future is not None:
-                self._future.cancel()
+            if self._calling:
+                self._stopped = True
+                self._kill()
 
     def close(self) -> None:
-        """End the process."""
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
-        self._starter.shutdown()
-        self._mailbox.close()
-
-    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """End the process, also during a call; the worker cannot be used again."""
         with self._lock:
-            future = self._future = self._starter.submit(
-                self._pool.schedule, function, args=arguments, timeout=self._time_limit
-            ).result()
+            self._closed = self._stopped = True
+            self._kill()
+        with self._turn:
+            self._starter.shutdown()
+            if self._process.exception() is None:
+                self._process.result().end()
+
+    def _kill(self) -> None:
+        if self._process.done() and self._process.exception() is None:
+            self._process.result().kill()
+
+    def _call(self, *request: Any) -> Any:
+        with self._turn:
+            with self._lock:
+                self._calling, self._stopped = True, self._closed
+            reusable = False
+            try:
+                answer = self._exchange(request)
+                reusable = True
+            finally:
+                with self._lock:
+                    self._calling = False
+                    if self._stopped or not reusable:
+                        self._replace()
+        if isinstance(answer, GumtreeError):
+            raise answer
+        return answer
+
+    def _exchange(self, request: tuple[Any, ...]) -> Any:
         try:
-            return future.result()
-        except CancelledError:
-            raise GumtreeError("SCRIPT_STOPPED", "The script was stopped.") from None
+            process = self._process.result()
+            if not process.alive():  # it has died since the last call
+                with self._lock:
+                    self._replace()
+                process = self._process.result()
+        except OSError as error:
+            raise GumtreeError("SCRIPT_CRASHED", f"The script's process cannot start: {error}.") from error
+        with self._lock:
+            stopped = self._stopped
+        try:
+            if stopped:
+                raise EOFError
+            return process.exchange(request, self._report, self._time_limit)
         except TimeoutError:
             raise GumtreeError(
                 "SCRIPT_TIMEOUT", f"The script was stopped: it took more than {self._time_limit:g} s."
             ) from None
-        except ProcessExpired as error:
-            _kill_group(error.pid)
-            raise GumtreeError("SCRIPT_CRASHED", f"The script's process died ({_ending(error)}).") from None
-        finally:
-            self._mailbox.flush()
-            with self._lock:
-                self._future = None
+        except (EOFError, OSError):
+            if self._stopped:
+                raise GumtreeError("SCRIPT_STOPPED", "The script was stopped.") from None
+            raise GumtreeError("SCRIPT_CRASHED", f"The script's process died ({process.end()}).") from None
+
+    def _replace(self) -> None:
+        """End the process and start another, so that the next call finds it warm."""
+        if self._process.exception() is None:
+            self._process.result().end()
+        if not self._closed:
+            self._process = self._starter.submit(_Process, self._memory_limit)
 
 
-class _Mailbox:
-    """Where a worker's progress arrives: datagrams, which a killed sender can neither break nor lock."""
+class _Process:
+    """The process (worker_process.py), leader of its own session, and our end of the line to it."""
 
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind("")
-        self.address: bytes = self._socket.getsockname()
-        self._flushed = threading.Event()
-        threading.Thread(target=self._listen, name="script progress", daemon=True).start()
+    def __init__(self, memory_limit: int | None) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            arguments = [str(os.getpid()), str(theirs.fileno()), str(memory_limit or 0)]
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gumtree_core.scripts.worker_process", *arguments],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._line: Connection[Any, Any] = Connection(ours.detach())
+        # Readable when the process has ended, whoever else has inherited its end of the line.
+        self._ended = os.pidfd_open(self._process.pid)
 
-    def flush(self) -> None:
-        """Wait until everything that was sent has been reported."""
-        self._flushed.clear()
-        self._send({"flush": True})
-        self._flushed.wait(5)
+    def alive(self) -> bool:
+        return not wait([self._ended], 0)
 
-    def close(self) -> None:
-        """End the thread."""
-        self._send({"end": True})
+    def exchange(self, request: tuple[Any, ...], report: Report, limit: float | None) -> Any:
+        """Send a request and return the answer; EOFError or OSError if the process ends before."""
+        self._line.send(request)
+        end = None if limit is None else time.monotonic() + limit
+        while True:
+            left = None if end is None else end - time.monotonic()
+            ready = wait([self._line, self._ended], left) if left is None or left > 0 else []
+            if not ready:
+                raise TimeoutError
+            if self._line not in ready:
+                raise EOFError
+            kind, *content = self._line.recv()
+            if kind == "report":
+                report(*content)
+            elif kind == "error":
+                return GumtreeError(*content)
+            else:
+                return content[0]
 
-    def _send(self, message: dict[str, Any]) -> None:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(json.dumps(message).encode(), self.address)
+    def kill(self) -> None:
+        """Kill it with all that it has started; the group's number is its own until `end` reaps it."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _listen(self) -> None:
-        with self._socket:
-            while True:
-                message = json.loads(self._socket.recv(65536))
-                if "end" in message:
-                    return
-                if "flush" in message:
-                    self._flushed.set()
-                else:
-                    self._report(message["fraction"], message["text"])
-
-
-def _ending(error: ProcessExpired) -> str:
-    code = error.exitcode or 0
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def _kill_group(pid: int | None) -> None:
-    """Kill what the worker has left: it led a session of its own."""
-    if pid:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-
-
-# In the worker process
-
-_scripts: dict[Path, tuple[int, Any]] = {}
-_mailbox_address: bytes = b""
-
-
-def _prepare(parent: int, memory_limit: int | None, address: bytes) -> None:
-    """Die with the server, in a session of its own, within the memory allowed; import what scripts need."""
-    global _mailbox_address
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if memory_limit:
-        resource.setrlimit(resource.RLIMIT_AS, (memory_limit, memory_limit))
-    _mailbox_address = address
-    import gumtree_core.files.nexus_reader
-    import gumtree_core.scripts.provenance  # noqa: F401
-
-
-def _load(path: Path) -> Loaded:
-    from gumtree_core.scripts.loading import load_script
-
-    script = load_script(path)
-    _scripts[path] = (path.stat().st_mtime_ns, script)
-    return Loaded(script.interface(), script.live_action(), script.live_parameter())
-
-
-def _run(path: Path, action: str, parameters: dict[str, Any], output: Path | None) -> Outcome:
-    if path not in _scripts or _scripts[path][0] != path.stat().st_mtime_ns:
-        _load(path)
-    script = _scripts[path][1](**parameters)
-    script.host(output, _post)
-    try:
-        getattr(script, action)()
-    except GumtreeError:
-        raise
-    except MemoryError as error:
-        raise GumtreeError(
-            "SCRIPT_OUT_OF_MEMORY", "The script needs more memory than it may have."
-        ) from error
-    except Exception as error:
-        raise _explained(error, path) from error
-    return Outcome(script.results(), script.saved)
-
-
-def _explained(error: Exception, path: Path) -> GumtreeError:
-    own = [each for each in traceback.extract_tb(error.__traceback__) if Path(each.filename) == path]
-    for each in own:
-        _post(None, f"  {path.name}, line {each.lineno}: {each.line}")
-    where = f"{path.name}, line {own[-1].lineno}" if own else path.name
-    return GumtreeError("SCRIPT_FAILED", f"{where}: {type(error).__name__}: {error}")
-
-
-def _post(fraction: float | None, text: str) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
-        sender.sendto(json.dumps({"fraction": fraction, "text": text[:4000]}).encode(), _mailbox_address)
+    def end(self) -> str:
+        """Kill it, free what it needed, and say how it ended."""
+        if self._process.returncode is None:
+            # A process that has ended by itself stays a zombie until now, and keeps its code.
+            self.kill()
+            self._process.wait()
+            self._line.close()
+            os.close(self._ended)
+        code = self._process.returncode
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -1,0 +1,111 @@
+"""What runs in the worker's process: answers requests to load a script and to run its actions."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import resource
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import gumtree_core.files.nexus_reader
+import gumtree_core.scripts.provenance  # noqa: F401
+from gumtree_core.errors import GumtreeError
+from gumtree_core.scripts.declaration import Script
+from gumtree_core.scripts.loading import load_script
+from gumtree_core.scripts.worker import Loaded, Outcome
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Host:
+    """Takes requests from a line and answers them; keeps the scripts that it has loaded."""
+
+    def __init__(self, line: Connection[Any, Any]) -> None:
+        self._line = line
+        self._sending = threading.Lock()  # a script may log from threads
+        self._scripts: dict[Path, tuple[int, type[Script]]] = {}
+
+    def serve(self) -> None:
+        """Answer until the other end is closed."""
+        while True:
+            try:
+                kind, *arguments = self._line.recv()
+            except (EOFError, OSError):
+                return
+            try:
+                answer = self.load(*arguments) if kind == "load" else self.run(*arguments)
+            except GumtreeError as error:
+                # As texts: the error's class may be the script's own, which our host does not know.
+                self._send("error", str(error.reason), str(error.message))
+            else:
+                self._send("answer", answer)
+
+    def load(self, path: Path, offered: Mapping[str, Any]) -> Loaded:
+        """Load a script; of the values offered, return those that it takes."""
+        script = load_script(path)
+        self._scripts[path] = (path.stat().st_mtime_ns, script)
+        kept = {}
+        for name, value in offered.items():
+            try:
+                kept[name] = script.kept(name, value)
+            except GumtreeError as error:
+                self._report(None, f"{error.message} It is left at its default.")
+        return Loaded(script.interface(), script.live_action(), script.live_parameter(), kept)
+
+    def run(self, path: Path, action: str, parameters: Mapping[str, Any], output: Path | None) -> Outcome:
+        """Set the parameters and run the action, of the file as it is now."""
+        if path not in self._scripts or self._scripts[path][0] != path.stat().st_mtime_ns:
+            self.load(path, {})
+        try:
+            script = self._scripts[path][1](**parameters)
+            script.host(output, self._report)
+            getattr(script, action)()
+        except GumtreeError:
+            raise
+        except MemoryError as error:
+            raise GumtreeError(
+                "SCRIPT_OUT_OF_MEMORY", "The script needs more memory than it may have."
+            ) from error
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            raise self._explained(error, path) from error
+        return Outcome(script.results(), tuple(script.saved))
+
+    def _explained(self, error: BaseException, path: Path) -> GumtreeError:
+        own = [each for each in traceback.extract_tb(error.__traceback__) if Path(each.filename) == path]
+        for each in own:
+            self._report(None, f"  {path.name}, line {each.lineno}: {each.line}")
+        where = f"{path.name}, line {own[-1].lineno}" if own else path.name
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        return GumtreeError("SCRIPT_FAILED", f"{where}: {what}")
+
+    def _report(self, fraction: float | None, text: str) -> None:
+        self._send("report", None if fraction is None else float(fraction), str(text))
+
+    def _send(self, *message: Any) -> None:
+        with self._sending:
+            self._line.send(message)
+
+
+def main() -> None:
+    """Run as ``python -m gumtree_core.scripts.worker_process PARENT LINE MEMORY``; dies with its parent."""
+    parent, line, memory = (int(argument) for argument in sys.argv[1:])
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return
+    faulthandler.enable()
+    os.set_inheritable(line, False)
+    if memory:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    Host(Connection(line)).serve()
+
+
+if __name__ == "__main__":
+    main()
