@@ -18,6 +18,9 @@ from .uncertainty import Floats, Uncertainty
 if TYPE_CHECKING:
     from .dataset import Dataset
 
+FULL = 0.25
+"""The part of a matrix that is not zero from which on it is no longer treated as sparse."""
+
 
 def weighted_mean(ds: Dataset, dims: Dims = None, weights: Any = None) -> Dataset:
     """Average with weights: ``sum(w x) / sum(w)``.
@@ -149,7 +152,11 @@ def covariance(ds: Dataset) -> Floats:
             places = (np.arange(ds.size), index)
             direct = sparse.csr_array((weights, places), shape=(ds.size, term.source.variances.size))
             jacobian = jacobian + (direct if term.source is base else direct @ term.source.matrix)
-        result += ((jacobian * base.variances) @ jacobian.T).toarray()
+        # Where all elements share a source, as by the mean of a flood, nothing is sparse.
+        full = jacobian.nnz > FULL * ds.size * base.variances.size
+        rows = jacobian.toarray() if full else jacobian
+        product = (rows * base.variances) @ rows.T
+        result += product if full else product.toarray()
     return result
 
 
