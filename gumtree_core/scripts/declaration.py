@@ -239,6 +239,8 @@ class Script:
 
     author: ClassVar[str] = ""
     version: ClassVar[str] = ""
+    saved: tuple[Path, ...] = ()
+    """The files that actions have saved."""
     _parameters: ClassVar[dict[str, _Parameter]] = {}
 
     def __init__(self, **parameters: Any) -> None:
@@ -246,8 +248,6 @@ class Script:
         self._results: dict[str, Any] = {}
         self._report: Callable[[float | None, str], None] = lambda fraction, text: None
         self._output: Path | None = None
-        self.saved: tuple[Path, ...] = ()
-        """The files that actions have saved."""
         self.set(**parameters)
 
     def __init_subclass__(cls, **options: Any) -> None:

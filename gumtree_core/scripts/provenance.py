@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -25,11 +26,11 @@ class Provenance:
     script, script_sha256
         File and its digest.
     commit, clean
-        Of the repository that holds it; the tree is clean if nothing in it was changed. Empty outside of one.
+        Of the repository that holds it; clean if the script is as committed there. Empty outside of one.
     parameters
         By name; a run is the path of its file.
     inputs
-        SHA-256 of each input file by its path.
+        SHA-256 of each input file (runs and other files) by its path.
     packages
         Version of each package.
     time, user
@@ -55,14 +56,13 @@ def provenance(script: Script, path: Path) -> Provenance:
     """What is true of a script now; `path` is its file."""
     commit, clean = _repository_state(path)
     values = script.parameters_set()
-    runs = [value for value in values.values() if isinstance(value, Run) and value.path is not None]
     return Provenance(
         script=path.name,
-        script_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        script_sha256=_sha256(path),
         commit=commit,
         clean=clean,
         parameters={name: _plain(value) for name, value in values.items()},
-        inputs={str(run.path): run.sha256() for run in runs},
+        inputs=_digests(values.values()),
         packages={name: _version(name) for name in PACKAGES},
         time=datetime.now().astimezone().isoformat(timespec="seconds"),
         user=getpass.getuser(),
@@ -81,7 +81,26 @@ def _repository_state(path: Path) -> tuple[str, bool]:
         return "", False
 
 
+def _digests(values: Iterable[Any]) -> dict[str, str]:
+    digests = {}
+    for value in values:
+        if isinstance(value, list):
+            digests.update(_digests(value))
+        elif isinstance(value, Run) and value.path is not None:
+            digests[str(value.path)] = value.sha256()
+        elif isinstance(value, Path) and value.is_file():
+            digests[str(value)] = _sha256(value)
+    return digests
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
     if isinstance(value, Run):
         return str(value.path) if value.path else "live"
     return str(value) if isinstance(value, Path) else value
