@@ -12,7 +12,12 @@ from gumtree_core.data import Axis, Dataset
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files.nxcansas import read_nxcansas, write_nxcansas
 
-PROVENANCE = {"script": "sans.py", "commit": "abc", "parameters": {"bins": 3}, "time": "2026-01-01T00:00:00+00:00"}
+PROVENANCE = {
+    "script": "sans.py",
+    "commit": "abc",
+    "parameters": {"bins": 3},
+    "time": "2026-01-01T00:00:00+00:00",
+}
 
 
 @pytest.fixture

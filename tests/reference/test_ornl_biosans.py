@@ -47,7 +47,8 @@ def test_dark_flood_and_solid_angle_as_on_the_command_line(reference, run_of, tm
         "output": output,
     }
     words = [str(word) for key, value in options.items() for word in (f"--{key.replace('_', '-')}", value)]
-    subprocess.run([Path(sys.executable).parent / "gumtree", "reduce", "sans", *words], check=True, timeout=60)
+    gumtree = Path(sys.executable).parent / "gumtree"
+    subprocess.run([gumtree, "reduce", "sans", *words], check=True, timeout=60)
 
     curve = read_nxcansas(output)
     expected = table(reference / "ornl_biosans" / "reduced_center_calculated.txt")
