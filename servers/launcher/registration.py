@@ -94,9 +94,10 @@ def register(
     """
     others: list[str] = []
     for server, names in configuration.servers().items():
-        _declare_server(database, server, names)
+        known = list(_devices_of(database, server))
+        _declare(database, server, [name for name in names if name.lower() not in map(str.lower, known)])
         ours = {name.lower() for name in names}
-        others += [each for each in _devices_of(database, server) if each.lower() not in ours]
+        others += [each for each in known if each.lower() not in ours]
     for name, entry in configuration.devices.items():
         if entry.alias:
             _give_alias(database, name, entry.alias)
@@ -109,13 +110,15 @@ def register(
     return others
 
 
-def _declare_server(database: tango.Database, server: str, names: list[str]) -> None:
+def _declare(database: tango.Database, server: str, names: list[str]) -> None:
+    """Add devices to a server. Those that it has are not added again: that would take their alias away."""
     infos = []
     for name in names:
         info = tango.DbDevInfo()
         info.name, info._class, info.server = name, server.partition("/")[0], server
         infos.append(info)
-    database.add_server(server, infos, with_dserver=True)
+    if infos:
+        database.add_server(server, infos, with_dserver=True)
 
 
 def _give_alias(database: tango.Database, name: str, alias: str) -> None:
