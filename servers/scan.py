@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from gumtree_core.acquisition.measurement import measure
 from gumtree_core.acquisition.recorder import Recorder, Recording, Values
 from gumtree_core.devices.protocols import Movable, PresetMode
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files.nexus_recovery import Recovered
 from servers.base import action, serve
 from servers.scan_attributes import LOG_LINES, SETTINGS, ScanAttributes
 from servers.scan_instrument import ScanInstrument
@@ -57,16 +59,23 @@ class GumtreeScan(ScanAttributes):
         self.publish(**SETTINGS, point=0, progress=0.0, file_name="", scan_number=0, log=[])
         self.publish(positions=None, counts=None, monitor=None, remaining_time=None)
         self.set_written(**SETTINGS)
-        self._instrument = ScanInstrument(self.Counter, self.Detectors, self.Motors, self.LogicalKeys)
+        self._instrument = ScanInstrument("", (), (), ())
+        try:
+            self._instrument = ScanInstrument(self.Counter, self.Detectors, self.Motors, self.LogicalKeys)
+        except GumtreeError as error:
+            self.publish_state(DevState.FAULT, f"{error.message} Mend the properties, then call Init.")
+            return
         self.start_thread(self._open, "recovery")
 
     def delete_device(self) -> None:
-        """Abort a scan, and give it the time to close its file."""
+        """Abort a scan, and give it the time to close its file; its thread then closes the recorder."""
         super().delete_device()
+        self._ended_early = True
         if self._engine is not None:
             self._engine.abort()
-        if self._written.wait(_CLOSING_TIME) and self._recorder is not None:
+        if self._written.is_set() and self._recorder is not None:
             self._recorder.close()
+        self._written.wait(_CLOSING_TIME)
 
     def _open(self, stopping: threading.Event) -> None:
         if not self.DataDirectory:
@@ -76,17 +85,14 @@ class GumtreeScan(ScanAttributes):
         state, status = self.idle_state, "Ready."
         for item in recovered:
             self._tell(file_name=str(item.path), scan_number=int(item.number), point=item.recorded)
-            state, status = (
-                DevState.ALARM,
-                (
-                    f"Run {item.number} was interrupted at point {item.recorded} of {item.points}; "
-                    f"data kept in {item.path}."
-                ),
-            )
+            state, status = DevState.ALARM, _interrupted(item)
             self._note(status)
         for error in failed:
             state, status = DevState.ALARM, error.message
             self._note(status)
+        if stopping.is_set():
+            recorder.close()
+            return
         self._recorder = recorder
         self.publish_state(state, status)
 
@@ -186,6 +192,7 @@ class GumtreeScan(ScanAttributes):
     def Resume(self) -> None:
         """Go on with a scan that is paused."""
         if self._engine is not None:
+            self.publish_state(DevState.RUNNING, "Going on.")
             self._engine.resume()
 
     # a scan
@@ -200,30 +207,36 @@ class GumtreeScan(ScanAttributes):
         self.publish(progress=0.0, remaining_time=None)
         what = f"Scan of {definition.actuator}" if actuator is not None else "Count"
         self.publish_state(DevState.RUNNING, f"{what}: starting.")
-        self.start_thread(lambda stopping: self._run(definition, actuator, what), "scan")
+        self.start_thread(partial(self._run, definition, actuator, what), "scan")
 
-    def _run(self, definition: ScanDefinition, actuator: Movable | None, what: str) -> None:
+    def _run(
+        self, definition: ScanDefinition, actuator: Movable | None, what: str, stopping: threading.Event
+    ) -> None:
         """Measure, and say how it ended; the state comes last."""
+        recorder, written = self._recorder, self._written  # Init makes new ones for the next life
+        assert recorder is not None
         state, status = DevState.ALARM, f"{what} failed by a defect; the log of the server has the details."
         try:
-            outcome = self._measure(definition, actuator, what)
+            outcome = self._measure(definition, actuator, what, recorder)
             status = f"{what}: {outcome.message}"
             if outcome.ending in (Ending.COMPLETE, Ending.STOPPED):
                 state = self.idle_state
         except GumtreeError as error:
             status = f"{what} failed: {error.message}"
         finally:
-            engine, self._engine = self._engine, None
-            self._written.set()
-            if self._stopping.is_set() and self._recorder is not None:
-                self._recorder.close()
+            if stopping.is_set():
+                recorder.close()
+                written.set()
             else:
+                engine, self._engine = self._engine, None
+                written.set()
                 done = engine.progress().fraction if engine is not None else 0.0
                 self._note(status)
                 self._tell(state, status, progress=100 * done, remaining_time=0.0 if done == 1 else None)
 
-    def _measure(self, definition: ScanDefinition, actuator: Movable | None, what: str) -> Outcome:
-        assert self._recorder is not None
+    def _measure(
+        self, definition: ScanDefinition, actuator: Movable | None, what: str, recorder: Recorder
+    ) -> Outcome:
         counter, detectors = self._instrument.counter(), self._instrument.detectors()
         engine = ScanEngine(
             definition,
@@ -254,7 +267,7 @@ class GumtreeScan(ScanAttributes):
 
         return measure(
             engine,
-            self._recorder,
+            recorder,
             self._known(what),
             motors=lambda: self._instrument.motors_at_end(self._problem),
             on_file=on_file,
@@ -313,6 +326,8 @@ class GumtreeScan(ScanAttributes):
     def _tell(self, state: DevState | None = None, status: str = "", **values: Any) -> None:
         """Publish values, then the state. Waits while a command is at work; then no event can be lost."""
         for attempt in range(1, _TELL_ATTEMPTS + 1):
+            if self._stopping.is_set():
+                return
             try:
                 with self.exclusive():
                     self.publish(**values)
@@ -323,6 +338,13 @@ class GumtreeScan(ScanAttributes):
                 logger.warning(
                     "%s: not published at attempt %d: %s", self.get_name(), attempt, error.args[0].desc
                 )
+
+
+def _interrupted(item: Recovered) -> str:
+    return (
+        f"Run {item.number} was interrupted at point {item.recorded} of {item.points}; "
+        f"data kept in {item.path}."
+    )
 
 
 def main() -> None:

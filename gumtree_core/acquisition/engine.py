@@ -186,6 +186,7 @@ class ScanEngine:
             self.counter.prepare()
         with self._using(self.counter):
             self.counter.start(self.definition.preset_mode, self.definition.preset)
+            self._estimate.begin_count()
             self._counting = True
             try:
                 self._wait(self.counter)

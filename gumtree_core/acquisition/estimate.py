@@ -39,10 +39,15 @@ class Estimate:
         self._done = 0
         self._spent = 0.0
         self._began: float | None = None
+        self._counting_since = 0.0
 
     def begin(self) -> None:
-        """An attempt at a point begins."""
-        self._began = self._clock()
+        """An attempt at a point begins: by a motion, for instance."""
+        self._began = self._counting_since = self._clock()
+
+    def begin_count(self) -> None:
+        """The count of the point begins."""
+        self._counting_since = self._clock()
 
     def end(self) -> None:
         """The point is done."""
@@ -53,14 +58,14 @@ class Estimate:
 
     def progress(self, fraction: float | None = None) -> Progress:
         """Where we are now; `fraction` (0 to 1) says how much of the present count is done, where known."""
+        now, began = self._clock(), self._began
         left = self._points - self._done
-        began = self._began
-        elapsed = 0.0 if began is None else self._clock() - began
+        elapsed = 0.0 if began is None else now - began
         fraction = fraction if began is not None else None
         if self._done:
             each: float | None = self._spent / self._done
-        elif fraction:
-            each = elapsed / fraction
+        elif fraction and began is not None:
+            each = self._counting_since - began + (now - self._counting_since) / fraction
         else:
             each = self._nominal
         share = fraction or 0.0

@@ -29,6 +29,15 @@ def test_the_first_point_teaches_by_its_fraction(clock):
     assert progress.remaining == pytest.approx(35)
 
 
+def test_the_motion_before_the_first_count_is_not_taken_for_counting(clock):
+    estimate = Estimate(2, 1.0, clock)
+    estimate.begin()
+    clock.now += 10
+    estimate.begin_count()
+    clock.now += 1
+    assert estimate.progress(0.5).remaining == pytest.approx(12 * 1.5)
+
+
 def test_points_teach_what_a_point_takes_with_its_motion(clock):
     estimate = Estimate(4, 1.0, clock)
     for seconds in (4, 6):
