@@ -74,7 +74,7 @@ def devices_report(found: dict[str, Any]) -> Group:
     rows = [(each["name"], each["state"], each["alias"], each["class"]) for each in found["devices"]]
     for index, column in enumerate(("Device", "State", "Alias", "Class")):
         # On a narrow terminal, alias and class are cut before the device and its state.
-        least = max(len(row[index]) for row in rows) if index < 2 else 5
+        least = max(len(column), *(len(row[index]) for row in rows)) if index < 2 else 5
         table.add_column(column, no_wrap=True, min_width=least)
     for name, state, alias, kind in rows:
         table.add_row(name, _coloured(state), alias, kind)
