@@ -67,6 +67,8 @@ class ScanEngine:
         What is moved; None to count at the present positions.
     attempts
         How often a point is tried when a device fails.
+    retry_delay
+        Seconds between two attempts; in this time others notice too that hardware is gone.
     log
         Takes a line for the user.
     on_pause
@@ -81,6 +83,7 @@ class ScanEngine:
         actuator: Movable | None = None,
         *,
         attempts: int = 3,
+        retry_delay: float = 1.0,
         log: Callable[[str], None] = logger.info,
         on_pause: Callable[[bool], None] = lambda paused: None,
     ) -> None:
@@ -89,6 +92,7 @@ class ScanEngine:
         self.detectors = tuple(detectors)
         self.actuator = actuator
         self._attempts = attempts
+        self._retry_delay = retry_delay
         self._log = log
         self._on_pause = on_pause
         nominal = definition.preset if definition.preset_mode is PresetMode.TIME else None
@@ -165,6 +169,9 @@ class ScanEngine:
 
     def _measure(self, number: int, target: float | None) -> Point:
         for attempt in range(1, self._attempts + 1):
+            if attempt > 1:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._request is not None, self._retry_delay)
             self._estimate.begin()
             try:
                 return self._attempt(number, target)

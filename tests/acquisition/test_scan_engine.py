@@ -17,6 +17,7 @@ COUNT = ScanDefinition(PresetMode.MONITOR, 500.0)
 def engine(bench) -> Callable[..., ScanEngine]:
     def make(definition: ScanDefinition = SCAN, **options: Any) -> ScanEngine:
         actuator = bench.motor if definition.actuator else None
+        options = {"retry_delay": 0.0} | options
         return ScanEngine(definition, bench.counter, [bench.detector], actuator, **options)
 
     return make
@@ -203,6 +204,14 @@ def test_a_failure_while_stopping_is_not_tried_again(engine, bench, points):
     bench.journal.at("sdd.wait", stop_and_fail)
     assert running.run(points.append).ending is Ending.STOPPED
     assert bench.journal.count("sdd.move") == 1
+
+
+def test_a_stop_does_not_wait_for_the_next_attempt(engine, bench, points):
+    bench.journal.fail("monitor.start", "DEVICE_LOST", "gone")
+    running = engine(retry_delay=60.0)
+    bench.journal.at("main.stop", running.stop)
+    assert running.run(points.append).ending is Ending.STOPPED
+    assert bench.journal.count("monitor.start") == 1
 
 
 def test_pause_rests_between_points_and_resume_goes_on(engine, bench, points, wait_until):
