@@ -38,6 +38,8 @@ class _Source:
     attribute: str = ""
     literal: Value = ""
     table: Mapping[float, Any] | None = None
+    optional: bool = False
+    """Nobody has asked for it by name: it is no problem if it has no value."""
 
 
 def live_run(
@@ -71,9 +73,10 @@ class LiveKeys:
         devices = ((detector, _DETECTOR), (counter, _COUNTER))
         for device, attributes in devices:
             for key, attribute in attributes.items() if device else ():
-                self._sources.setdefault(key, _Source(gumtree_layout().place(key), device, attribute))
+                self._sources.setdefault(
+                    key, _Source(gumtree_layout().place(key), device, attribute, optional=True)
+                )
         self._proxies: dict[str, tango.DeviceProxy] = {}
-        self._units: dict[tuple[str, str], str] = {}
         self._lost: dict[str, tuple[float, GumtreeError]] = {}
 
     def run(self, problem: Problem | None = None) -> Run:
@@ -95,23 +98,25 @@ class LiveKeys:
             except GumtreeError as error:
                 _tell(problem, error)
                 continue
-            for source, answer in zip(sources, answers, strict=True):
+            for source, (answer, unit) in zip(sources, answers, strict=True):
                 try:
-                    values[source.place.key] = self._value(source, answer)
+                    values[source.place.key] = _value(source, answer, unit)
                 except GumtreeError as error:
-                    _tell(problem, GumtreeError(error.reason, f"{source.place.key}: {error.message}"))
+                    if not (source.optional and error.reason == "NO_VALUE"):
+                        _tell(problem, GumtreeError(error.reason, f"{source.place.key}: {error.message}"))
         return {key: values[key] for key in self._sources if key in values}
 
-    def _ask(self, device: str, attributes: list[str]) -> list[tango.DeviceAttribute]:
+    def _ask(self, device: str, attributes: list[str]) -> list[tuple[tango.DeviceAttribute, str]]:
+        """What the attributes are, with their units as they are now: hardware may tell its units late."""
         since, failure = self._lost.get(device, (0.0, None))
         if failure is not None and time.monotonic() - since < RETRY:
             raise failure
         try:
             proxy = self._proxies.get(device) or tango.DeviceProxy(device)
             answers: list[tango.DeviceAttribute] = proxy.read_attributes(attributes)
-            if any((device, name) not in self._units for name in attributes):
-                for name, config in zip(attributes, proxy.get_attribute_config(attributes), strict=True):
-                    self._units[device, name] = "" if config.unit == "No unit" else config.unit
+            valid = [answer.name for answer in answers if _has_value(answer)]
+            configs = proxy.get_attribute_config(valid) if valid else []
+            units = {name: config.unit for name, config in zip(valid, configs, strict=True)}
         except tango.DevFailed as error:
             failure = gumtree_error(device, error)
             self._lost[device] = (time.monotonic(), failure)
@@ -119,19 +124,24 @@ class LiveKeys:
             raise failure from error
         self._proxies[device] = proxy
         self._lost.pop(device, None)
-        return answers
+        return [(answer, units.get(answer.name, "").replace("No unit", "")) for answer in answers]
 
-    def _value(self, source: _Source, answer: tango.DeviceAttribute) -> Value:
-        where = f"{source.device}/{source.attribute}"
-        if answer.has_failed:
-            raise gumtree_error(where, tango.DevFailed(*answer.get_err_stack()))
-        if answer.quality == tango.AttrQuality.ATTR_INVALID:
-            raise GumtreeError("NO_VALUE", f"{where} has no value at present.")
-        if source.table is not None:
-            return _look_up(source, source.table, float(answer.value))
-        if source.place.text:
-            return str(answer.value)
-        return dataset(source.place, answer.value, self._units[source.device, source.attribute])
+
+def _has_value(answer: tango.DeviceAttribute) -> bool:
+    return not answer.has_failed and answer.quality != tango.AttrQuality.ATTR_INVALID
+
+
+def _value(source: _Source, answer: tango.DeviceAttribute, unit: str) -> Value:
+    where = f"{source.device}/{source.attribute}"
+    if answer.has_failed:
+        raise gumtree_error(where, tango.DevFailed(*answer.get_err_stack()))
+    if not _has_value(answer):
+        raise GumtreeError("NO_VALUE", f"{where} has no value at present.")
+    if source.table is not None:
+        return _look_up(source, source.table, float(answer.value))
+    if source.place.text:
+        return str(answer.value)
+    return dataset(source.place, answer.value, unit)
 
 
 def dataset(place: Place, value: Any, unit: str) -> Dataset:
