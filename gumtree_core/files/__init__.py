@@ -34,17 +34,20 @@ def load(path: str | Path) -> Run:
             return read(path)
     raise GumtreeError(
         "FILE_FORMAT_UNKNOWN",
-        f"{path} is of no known format. Known are the NeXus files of GumtreeScan and ORNL's SANS XML.",
+        f"{path} is of no known format. Known are the NeXus files of GumtreeScan, NXcanSAS, "
+        "and ORNL's SANS XML.",
     )
 
 
 def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Run]], ...]:
     """Imported when first needed: h5py takes a while."""
     from gumtree_core.files.nexus_reader import is_nexus, read_nexus
+    from gumtree_core.files.nxcansas import is_nxcansas, read_reduced
     from gumtree_core.files.ornl import is_ornl, read_ornl
 
     hdf5 = b"\x89HDF\r\n\x1a\n"
     return (
         (lambda path, head: head.startswith(hdf5) and is_nexus(path), read_nexus),
+        (lambda path, head: head.startswith(hdf5) and is_nxcansas(path), read_reduced),
         (is_ornl, read_ornl),
     )

@@ -13,6 +13,7 @@ from gumtree_core.errors import GumtreeError
 from gumtree_core.files.run import Run, Value
 
 FORMAT = "ornl-sans-xml"
+_DETECTOR = re.compile(r"INT32\[(\d{1,5}),(\d{1,5})\]")
 
 
 def is_ornl(path: Path, head: bytes) -> bool:
@@ -53,7 +54,7 @@ def read_ornl(path: Path) -> Run:
         "detector/pixel_size_x": _number(path, root, header + "x_mm_per_pixel", "mm"),
         "detector/pixel_size_y": _number(path, root, header + "y_mm_per_pixel", "mm"),
         "monitor/counts": poisson(
-            np.array(float(_text(path, root, counters + "monitor"))),
+            _number(path, root, counters + "monitor", "").values,
             zero_count_variance=1,
             title="monitor/counts",
             source=f"{path.resolve()}:monitor",
@@ -64,6 +65,7 @@ def read_ornl(path: Path) -> Run:
         "instrument/source_aperture": _number(path, root, header + "source_aperture_size", "mm"),
         "instrument/sample_aperture": _number(path, root, header + "sample_aperture_size", "mm"),
         "instrument/name": _text(path, root, header + "Instrument"),
+        "source/probe": "neutron",
         "run/title": _text(path, root, header + "Scan_Title"),
         "run/number": _text(path, root, header + "Scan_Number"),
         "run/start_time": root.get("start_time", "").replace(" ", "T"),
@@ -78,16 +80,18 @@ def read_ornl(path: Path) -> Run:
 
 def _counts(path: Path, root: Element) -> np.ndarray:
     node = root.find("Data/Detector")
-    declared = re.fullmatch(r"INT32\[(\d+),(\d+)\]", node.get("type", "")) if node is not None else None
+    declared = _DETECTOR.fullmatch(node.get("type", "")) if node is not None else None
     if node is None or declared is None:
         raise _damaged(path, "it has no Data/Detector of type INT32[x,y]")
     shape = int(declared[1]), int(declared[2])
     try:
         counts = np.array((node.text or "").split(), dtype=np.int64)
-    except ValueError as error:
-        raise _damaged(path, f"a count is no whole number ({error})") from error
+    except (ValueError, OverflowError) as error:
+        raise _damaged(path, f"a count is no whole number that a detector can have ({error})") from error
     if counts.size != shape[0] * shape[1]:
         raise _damaged(path, f"it has {counts.size} counts where {shape[0]} x {shape[1]} are declared")
+    if counts.size == 0 or counts.min() < 0:
+        raise _damaged(path, "it has no counts, or negative ones")
     return counts.reshape(shape).T
 
 
@@ -101,9 +105,12 @@ def _text(path: Path, root: Element, where: str) -> str:
 def _number(path: Path, root: Element, where: str, unit: str) -> Dataset:
     text = _text(path, root, where)
     try:
-        return scalar(float(text), unit=unit, title=where.rpartition("/")[2])
+        value = float(text)
     except ValueError as error:
         raise _damaged(path, f"{where} is {text!r}, not a number") from error
+    if not (np.isfinite(value) and value >= 0):
+        raise _damaged(path, f"{where} is {text}, which cannot be")
+    return scalar(value, unit=unit, title=where.rpartition("/")[2])
 
 
 def _damaged(path: Path, what: str) -> GumtreeError:

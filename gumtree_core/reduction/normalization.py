@@ -46,17 +46,32 @@ def rate(
     if tau:
         counts = live(counts, _time(run), tau)
     if normalization == "monitor":
-        monitor = run.data("monitor/counts")
-        total = number(run, "monitor/counts", monitor.unit)
-        if not total > 0:
-            raise GumtreeError(
-                "NO_MONITOR", f"{run.name} has {total:g} monitor counts; normalise to time instead."
-            )
-        per_monitor: Dataset = counts / monitor
+        per_monitor: Dataset = counts / _monitor(run)
         return per_monitor
-    time = _time(run)
-    per_second: Dataset = counts / Dataset(time, unit="s")
+    per_second: Dataset = counts / Dataset(_time(run), unit="s")
     return per_second
+
+
+def time_per_monitor(run: Run) -> Dataset:
+    """What makes a rate per second one per monitor count: a scalar in s/counts with the monitor's error.
+
+    Raises
+    ------
+    GumtreeError
+        KEY_MISSING; NO_MONITOR, NO_TIME where that is not above 0.
+    """
+    seconds: Dataset = Dataset(_time(run), unit="s") / _monitor(run)
+    return seconds
+
+
+def _monitor(run: Run) -> Dataset:
+    monitor = run.data("monitor/counts")
+    total = number(run, "monitor/counts", monitor.unit)
+    if not total > 0:
+        raise GumtreeError(
+            "NO_MONITOR", f"{run.name} has {total:g} monitor counts; normalise to time instead."
+        )
+    return monitor
 
 
 def _time(run: Run) -> float:

@@ -314,13 +314,15 @@ class Script:
         self._output = output
         self._report = report
 
-    def save_curve(self, curve: Dataset, name: str) -> None:
+    def save_curve(self, curve: Dataset, name: str, *, columns: bool = False) -> None:
         """Save a reduced curve as NXcanSAS with its provenance, if there is a host that wants files.
 
-        The file is `name`.h5 in the host's folder, or the one file that the host has named. An existing file
-        is never overwritten: a number is added to the name. Plain use in a notebook and live updates save
-        nothing.
+        The file is `name`.h5 in the host's folder, or the one file that the host has named; if its name ends
+        with .txt or .dat, it is columns of text. With `columns`, there is such a file beside NXcanSAS. An
+        existing file is never overwritten: a number is added to the name. Plain use in a notebook and live
+        updates save nothing.
         """
+        from gumtree_core.files.columns import SUFFIXES, write_columns
         from gumtree_core.files.nxcansas import write_nxcansas
         from gumtree_core.scripts.provenance import provenance
 
@@ -328,10 +330,14 @@ class Script:
             return
         one_file = self._output.suffix and not self._output.is_dir()
         path = self._output if one_file else self._output / f"{name}.h5"
-        made_by = provenance(self, Path(inspect.getfile(type(self))))
-        path = write_nxcansas(path, curve, provenance=made_by.as_dict())
-        self.saved = (*self.saved, path)
-        self.log(f"Saved {path}")
+        made_by = provenance(self, Path(inspect.getfile(type(self)))).as_dict()
+        write = write_columns if path.suffix in SUFFIXES else write_nxcansas
+        files: tuple[Path, ...] = (write(path, curve, provenance=made_by),)
+        if columns and write is write_nxcansas:
+            files = (write_columns(files[0].with_suffix(".txt"), curve, provenance=made_by), *files)
+        for file in files:
+            self.log(f"Saved {file}")
+        self.saved = (*self.saved, *files)
 
     @classmethod
     def live_action(cls) -> str:

@@ -58,6 +58,17 @@ def test_the_same_file_read_twice_is_one_source_of_errors(spice):
         (lambda text: text[:600], "FILE_DAMAGED", "no complete XML"),
         (lambda text: text.replace("4 5 0", "4 5"), "FILE_DAMAGED", "5 counts where 2 x 3"),
         (lambda text: text.replace("4 5 0", "4 x 0"), "FILE_DAMAGED", "no whole number"),
+        (lambda text: text.replace("4 5 0", f"4 {'9' * 40} 0"), "FILE_DAMAGED", "no whole number"),
+        (lambda text: text.replace("4 5 0", "4 -5 0"), "FILE_DAMAGED", "negative"),
+        (
+            lambda text: text.replace("[2,3]", "[0,0]").replace("1 2 3\n4 5 0", ""),
+            "FILE_DAMAGED",
+            "no counts",
+        ),
+        (lambda text: text.replace("[2,3]", f"[{'9' * 5000},3]"), "FILE_DAMAGED", "no Data/Detector"),
+        (lambda text: text.replace(">1000<", ">many<"), "FILE_DAMAGED", "monitor is 'many', not a number"),
+        (lambda text: text.replace(">1800<", ">nan<"), "FILE_DAMAGED", "time is nan, which cannot be"),
+        (lambda text: text.replace(">6.0</samp", ">-6.0</samp"), "FILE_DAMAGED", "-6.0, which cannot be"),
         (lambda text: text.replace("<time>1800</time>", ""), "FILE_DAMAGED", "Counters/time is missing"),
         (
             lambda text: text.replace("<SPICErack", '<!DOCTYPE x [<!ENTITY a "b">]><SPICErack', 1),

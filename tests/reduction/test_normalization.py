@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gumtree_core.data import Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.normalization import live, rate
+from gumtree_core.reduction.normalization import live, rate, time_per_monitor
 
 
 @given(st.floats(1, 3e6), st.floats(1, 1e4))
@@ -36,6 +36,17 @@ def test_a_rate_is_per_second_or_per_monitor_count(small_run):
     assert per_second.errors == pytest.approx(np.full((3, 4), 1.0))
     assert per_monitor.unit == ""
     assert per_monitor.values == pytest.approx(np.full((3, 4), 0.25))
+
+
+def test_a_rate_per_second_becomes_one_per_monitor_count_with_its_error(small_run):
+    run = small_run()
+    converted = rate(run, "time") * time_per_monitor(run)
+    per_monitor = rate(run, "monitor")
+
+    assert converted.unit == per_monitor.unit
+    assert converted.values == pytest.approx(per_monitor.values)
+    assert converted.sum().errors == pytest.approx(per_monitor.sum().errors)
+    assert (converted - per_monitor).errors == pytest.approx(np.zeros((3, 4)), abs=1e-8)
 
 
 def test_the_monitor_is_shared_by_all_pixels(small_run):

@@ -177,6 +177,108 @@ def test_logarithmic_bins(sans, noise_free):
     assert reduction.iq.axes["q"].values == pytest.approx(np.geomspace(0.015, 0.145, 14))
 
 
+def test_a_background_without_monitor_is_subtracted_by_time(sans, noise_free):
+    """Cadmium in the beam leaves the monitor counting; a closed shutter does not. Both are background."""
+    runs = noise_free.runs("polymer")
+    blocked = sans(**runs, **PARAMETERS, bins=20)
+    blocked.reduce()
+    runs["blocked_beam"] = noise_free.run("blocked_beam", 600.0, monitor__counts=poisson(np.array(0), 0))
+    dark = sans(**runs, **PARAMETERS, bins=20)
+    dark.reduce()
+
+    assert dark.iq.values == pytest.approx(blocked.iq.values, rel=1e-5)
+
+
+def test_transmissions_may_be_given_as_numbers(sans, noise_free):
+    measured = sans(**noise_free.runs("polymer"), **PARAMETERS, bins=20)
+    measured.reduce()
+    runs = noise_free.runs("polymer")
+    given = {}
+    for name, what in (("sample", "polymer"), ("cell", "empty_cell"), ("flood", "water")):
+        del runs[f"{name}_beam"]
+        given[f"{name}_transmission"] = truth.transmission(what, 5.0)
+    reduction = sans(**runs, **given, **PARAMETERS, bins=20, sample_transmission_error=0.1)
+    reduction.reduce()
+
+    assert reduction.iq.values == pytest.approx(measured.iq.values, rel=1e-3)
+    assert np.all(reduction.iq.errors / reduction.iq.values > 0.1)
+
+
+def test_the_attenuation_may_be_given(sans, noise_free):
+    run = noise_free.run("empty_beam", direct=True)
+    sample = noise_free.run("spheres")
+    as_known = sans(sample=sample, direct_beam=run, bins=20)
+    as_known.reduce()
+    unknown = noise_free.run("empty_beam", direct=True, instrument__attenuation=None)
+    given = sans(sample=sample, direct_beam=unknown, bins=20, attenuation=0.01)
+    given.reduce()
+
+    assert given.iq.values == pytest.approx(as_known.iq.values)
+
+
+def test_each_coordinate_of_the_centre_may_be_given_alone(sans, noise_free):
+    both = sans(sample=noise_free.run("spheres"), bins=20)
+    both.reduce()
+    one = sans(
+        sample=noise_free.run("spheres", detector__beam_center_y=scalar(70.0, unit="pixel")),
+        beam_center_y=GEOMETRY.beam_center_y,
+        bins=20,
+    )
+    one.reduce()
+
+    assert one.iq.values == pytest.approx(both.iq.values)
+
+
+def test_a_run_without_beam_centre_says_what_to_give(sans, noise_free):
+    refused = refusal(sans(sample=noise_free.run("spheres", detector__beam_center_x=None)))
+
+    assert refused.reason == "NO_BEAM_CENTER"
+    assert "beam_center_x" in refused.message
+
+
+def test_a_reduced_curve_is_no_sample(sans, noise_free):
+    curve = noise_free.run("spheres", detector__counts=None, detector__beam_center_x=None)
+
+    assert "detector/counts" in refusal(sans(sample=curve)).message
+
+
+def test_the_curve_says_which_steps_were_done(sans, noise_free):
+    said = []
+    runs = noise_free.runs("spheres")
+    reduction = sans(**runs, **PARAMETERS, bins=20)
+    reduction.host(None, lambda fraction, text: said.append(text))
+    reduction.reduce()
+    steps = reduction.iq.metadata["steps"].splitlines()
+
+    assert steps[0] == "beam centre (96.30, 94.60) pixel"
+    assert steps[1].startswith(
+        "spheres: dead time 3e-07 s, less blocked_beam, normalised to monitor, over its"
+    )
+    assert "sensitivity from water" in steps
+    assert "absolute scale from empty_beam, thickness 1 mm" in steps
+    assert steps[-1] == "average over 20 linear bins by area"
+    assert [text for text in said if text.startswith("Done")] == [f"Done: {'; '.join(steps)}."]
+
+    alone = sans(sample=runs["sample"], bins=20)
+    alone.reduce()
+    assert alone.iq.metadata["steps"].splitlines()[1:] == [
+        "spheres: dead time 3e-07 s, normalised to monitor", "solid angle",
+        "average over 20 linear bins by area",
+    ]  # fmt: skip
+
+
+def test_the_curve_keeps_what_is_known_of_sample_and_instrument(sans, noise_free):
+    reduction = sans(**noise_free.runs("spheres"), **PARAMETERS, bins=20, thickness=2.0, pixel_size=5.0)
+    reduction.reduce()
+
+    known = reduction.iq.metadata
+    assert known["sample/name"] == "spheres"
+    assert float(known["sample/thickness"].values) == 2.0
+    assert float(known["detector/pixel_size_x"].values) == 5.0
+    assert float(known["instrument/wavelength"].values) == 5.0
+    assert known["sample/transmission"] is reduction.transmission
+
+
 def refusal(reduction) -> GumtreeError:
     with pytest.raises(GumtreeError) as refused:
         reduction.reduce()
@@ -241,7 +343,10 @@ NOTHING = poisson(np.zeros(GEOMETRY.shape, dtype=int), 0, dims=("y", "x"))
         ("sample", {"instrument__wavelength": None}, "KEY_MISSING"),
         ("sample", {"monitor__counts": poisson(np.array(0), 0)}, "NO_MONITOR"),
         ("sample", {"sample__thickness": scalar(0.0, unit="mm")}, "NO_THICKNESS"),
-        ("sample", {"sample__thickness": None}, "KEY_MISSING"),
+        ("sample", {"sample__thickness": None}, "NO_THICKNESS"),
+        ("direct_beam", {"instrument__attenuation": None}, "NO_ATTENUATION"),
+        ("direct_beam", {"instrument__attenuation": scalar(0.0)}, "BAD_ATTENUATION"),
+        ("direct_beam", {"instrument__attenuation": scalar(10.0)}, "BAD_ATTENUATION"),
         ("direct_beam", {"detector__counts": NOTHING}, "NO_BEAM"),
     ],
 )

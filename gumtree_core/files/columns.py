@@ -1,0 +1,67 @@
+"""Reduced curves as columns of text, for programs that read nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gumtree_core.data import Dataset
+from gumtree_core.errors import GumtreeError
+from gumtree_core.files.saving import save_new
+
+SUFFIXES = (".txt", ".dat")
+
+
+def write_columns(path: Path, curve: Dataset, *, provenance: Mapping[str, Any]) -> Path:
+    """Write q, I, dI and, if it is known, dq; whole or not at all, and never over another file.
+
+    Lines that begin with # say what the columns are and how the curve was made. Masked points are left out.
+
+    Parameters
+    ----------
+    path
+        Where it goes; if there is a file already, a number is added to the name.
+    curve
+        (q,) with errors and an axis `q`; its metadata may have `dq`, a Dataset along q, and `steps`.
+    provenance
+        Script, commit and input files are named in the head.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    GumtreeError
+        NO_CURVE, FILE_NOT_WRITABLE.
+    """
+    if curve.dims != ("q",) or "q" not in curve.axes:
+        raise GumtreeError("NO_CURVE", f"{curve.name} is no curve over q: its dimensions are {curve.dims}.")
+    q = curve.axes["q"]
+    columns = {f"q ({q.unit})": q.centers, f"I ({curve.unit})": curve.values}
+    if curve.errors is not None:
+        columns[f"dI ({curve.unit})"] = curve.errors
+    if isinstance(resolution := curve.metadata.get("dq"), Dataset):
+        columns[f"dq ({q.unit})"] = resolution.to(q.unit).values
+    head = [curve.title, str(curve.metadata.get("steps", "")), *_origin(provenance), "  ".join(columns)]
+    text = "\n".join(line for line in head if line)
+    rows = np.column_stack(list(columns.values()))
+    kept = rows if curve.mask is None else rows[~curve.mask]
+    return save_new(path, partial(_write, kept, text))
+
+
+def _origin(provenance: Mapping[str, Any]) -> list[str]:
+    commit = provenance.get("commit") or "no repository"
+    changed = "" if provenance.get("clean", True) else ", changed since"
+    made = f"{provenance.get('script', '')} ({commit}{changed}), {provenance.get('time', '')}"
+    inputs = [f"{file} sha256 {digest}" for file, digest in provenance.get("inputs", {}).items()]
+    return [made, *inputs]
+
+
+def _write(rows: np.ndarray, head: str, path: Path) -> None:
+    np.savetxt(path, rows, fmt="%.9e", header=head, encoding="utf-8")

@@ -1,0 +1,59 @@
+"""A file is there whole or not at all, and never in place of another."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from gumtree_core.errors import GumtreeError
+
+
+def save_new(path: Path, write: Callable[[Path], None]) -> Path:
+    """Have `write` make a file beside its place, and give it its name when it is complete.
+
+    Parameters
+    ----------
+    path
+        Where it goes; its folder is made. If there is a file already, a number is added to the name.
+    write
+        Makes the file at the path that it is given.
+
+    Returns
+    -------
+    Path
+        Where the file is.
+
+    Raises
+    ------
+    GumtreeError
+        FILE_NOT_WRITABLE.
+    """
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(draft)
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+            return _publish(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise GumtreeError(
+            "FILE_NOT_WRITABLE", f"{path} cannot be written: {error}. Choose another folder, or make room."
+        ) from error
+
+
+def _publish(draft: Path, path: Path) -> Path:
+    """Link under the first name that is free: unlike a rename, a link never replaces."""
+    number, free = 1, path
+    while True:
+        try:
+            os.link(draft, free)
+        except FileExistsError:
+            number += 1
+            free = path.with_name(f"{path.stem}_{number}{path.suffix}")
+        else:
+            return free
