@@ -301,9 +301,7 @@ class GumtreeScan(ScanAttributes):
     def _show_progress(self, engine: ScanEngine, stopping: threading.Event) -> None:
         while self._engine is engine and not stopping.wait(PROGRESS_PERIOD):
             now = engine.progress()
-            with self.exclusive():
-                if self._engine is engine:
-                    self.publish(progress=100 * now.fraction, remaining_time=now.remaining)
+            self._tell(only_for=engine, progress=100 * now.fraction, remaining_time=now.remaining)
 
     def _show_rows(self) -> None:
         """Publish the points; `point` comes last, when the arrays have as many elements."""
@@ -323,13 +321,25 @@ class GumtreeScan(ScanAttributes):
         self._lines = [*self._lines, line][-LOG_LINES:]
         self._tell(log=self._lines)
 
-    def _tell(self, state: DevState | None = None, status: str = "", **values: Any) -> None:
-        """Publish values, then the state. Waits while a command is at work; then no event can be lost."""
+    def _tell(
+        self,
+        state: DevState | None = None,
+        status: str = "",
+        *,
+        only_for: ScanEngine | None = None,
+        **values: Any,
+    ) -> None:
+        """Publish values, then the state; values of a scan `only_for` as long as it runs.
+
+        Waits while a command is at work, so that no event is lost.
+        """
         for attempt in range(1, _TELL_ATTEMPTS + 1):
             if self._stopping.is_set():
                 return
             try:
                 with self.exclusive():
+                    if only_for is not self._engine and only_for is not None:
+                        return
                     self.publish(**values)
                     if state is not None:
                         self.publish_state(state, status)

@@ -9,6 +9,7 @@ the writer was killed, takes that many points and has them whole.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -97,6 +98,7 @@ class NexusWriter:
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
         self.points = 0
+        self._monitor = 0.0
         self._layout = gumtree_layout()
         self._columns: dict[str, h5py.Dataset] = {}
         with _writing(path):
@@ -108,6 +110,8 @@ class NexusWriter:
             self._file = h5py.File(draft, "x", libver=("v110", "v110"))
             try:
                 self._create(header)
+                self._recorded = self._entry[POINTS_RECORDED]
+                self._integral = self._entry.get(INTEGRAL)
                 self._file.swmr_mode = True
                 self._file.flush()
                 os.link(draft, path)
@@ -124,10 +128,11 @@ class NexusWriter:
             for key, column in self._columns.items():
                 column.resize(self.points + 1, axis=0)
                 column[self.points] = arrays[key]
-            if "monitor/counts" in self._columns:
-                self._entry[INTEGRAL][()] += float(values["monitor/counts"])
+            if self._integral is not None:
+                self._monitor += float(values["monitor/counts"])
+                self._integral[()] = self._monitor
             self._file.flush()
-            self._entry[POINTS_RECORDED][()] = self.points + 1
+            self._recorded[()] = self.points + 1
             self._file.flush()
             self.points += 1
 
@@ -317,6 +322,8 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:
+        system = re.search(r"error message = '([^']+)'", str(error))
+        why = system[1] if system else " ".join(str(error).split())
         raise GumtreeError(
-            "DATA_NOT_WRITTEN", f"{path} could not be written: {error}. Check the disk and its permissions."
+            "DATA_NOT_WRITTEN", f"{path} could not be written: {why}. Check the disk and its permissions."
         ) from error

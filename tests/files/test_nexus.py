@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from gumtree_core.errors import GumtreeError
 from gumtree_core.files import load
 from gumtree_core.files.nexus_layout import gumtree_layout, known_unit
 from gumtree_core.files.nexus_reader import run_status
+from gumtree_core.files.nexus_recovery import recover
 from gumtree_core.files.nexus_writer import Column, Header, NexusWriter
 
 COLUMNS = (
@@ -272,6 +275,51 @@ def test_a_folder_that_is_gone_is_named(tmp_path):
     with pytest.raises(GumtreeError, match="nowhere") as caught:
         NexusWriter(tmp_path / "nowhere" / "T0000001.nxs", header())
     assert caught.value.reason == "DATA_NOT_WRITTEN"
+
+
+FULL_DISK = """
+import os, resource, sys
+from pathlib import Path
+import numpy as np
+from gumtree_core.errors import GumtreeError
+from gumtree_core.files.nexus_recovery import recover
+from gumtree_core.files.nexus_writer import Column, Header, NexusWriter
+
+header = Header(number=1, points=99, values={}, columns=[Column("detector/counts", (200, 200), "uint32")])
+writer = NexusWriter(Path(sys.argv[1]), header)
+resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, 700_000))
+noise = np.random.default_rng(1)
+try:
+    while True:
+        writer.append({"detector/counts": noise.integers(0, 2**32, (200, 200), "uint32")})
+except GumtreeError as error:
+    sys.stdout.write(f"{writer.points} {error.reason} {error.message}")
+    sys.stdout.flush()
+os._exit(0)  # HDF5 cannot close what it cannot write
+"""
+
+
+def test_a_disk_that_is_full_costs_no_point_that_was_written(path):
+    command = [sys.executable, "-c", FULL_DISK, path]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    points, reason, message = done.stdout.split(" ", 2)
+    assert reason == "DATA_NOT_WRITTEN"
+    assert message.endswith("could not be written: File too large. Check the disk and its permissions.")
+    assert int(points) >= 2
+    assert recover(path).recorded == int(points)
+    frames = np.random.default_rng(1).integers(0, 2**32, (int(points), 200, 200), "uint32")
+    np.testing.assert_array_equal(load(path).data("detector/counts").values, frames)
+
+
+def test_a_recovery_that_fails_leaves_the_file_as_it_was(complete):
+    with h5py.File(complete, "a") as file:
+        del file["entry/scan/points_recorded"]
+    before = complete.read_bytes()
+    with pytest.raises(GumtreeError, match="kept as it was") as caught:
+        recover(complete)
+    assert caught.value.reason == "RECOVERY_FAILED"
+    assert complete.read_bytes() == before
+    assert list(complete.parent.iterdir()) == [complete]
 
 
 @settings(max_examples=25, deadline=None)
