@@ -178,6 +178,26 @@ def test_the_result_goes_to_a_file_or_folder_and_never_over_another(
     assert read_nxcansas(tmp_path / second).values[1] == 2
 
 
+def test_a_name_that_ends_with_txt_asks_for_columns_of_text(gumtree, script, tmp_path):
+    code, out, _ = gumtree("reduce", script, "--slope", 2, "--output", "iq.txt")
+
+    assert code == 0
+    assert "Saved iq.txt" in out
+    assert np.loadtxt(tmp_path / "iq.txt") == pytest.approx(
+        np.column_stack([np.arange(5) + 0.5, 2.0 * np.arange(5)])
+    )
+    assert "line.py" in (tmp_path / "iq.txt").read_text()
+
+
+def test_inspect_shows_what_reduce_has_saved(gumtree, script):
+    gumtree("reduce", script, "--output", "iq.h5")
+    code, out, _ = gumtree("inspect", "iq.h5")
+
+    assert code == 0
+    assert "reduced/iq" in out
+    assert "0 to 4" in out
+
+
 def test_the_file_says_which_script_made_it_from_which_parameters(gumtree, script, tmp_path):
     gumtree("reduce", script, "--slope", 3)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
 import pytest
 
-from gumtree_core.data import Axis, Dataset
+from gumtree_core.data import Axis, Dataset, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.nxcansas import read_nxcansas, write_nxcansas
+from gumtree_core.files import load
+from gumtree_core.files.nxcansas import INTENSITY_UNITS, read_nxcansas, write_nxcansas
 
 PROVENANCE = {
     "script": "sans.py",
@@ -85,3 +87,144 @@ def test_a_damaged_file_is_refused(tmp_path):
 
     with pytest.raises(GumtreeError, match="no usable NXcanSAS"):
         read_nxcansas(tmp_path / "iq.h5")
+
+
+CLASSES = {
+    "SASentry": "NXentry", "SASdata": "NXdata", "SASinstrument": "NXinstrument", "SASsource": "NXsource",
+    "SAScollimation": "NXcollimator", "SASdetector": "NXdetector", "SASsample": "NXsample",
+    "SASprocess": "NXprocess", "SASprocessnote": "NXcollection",
+}  # fmt: skip
+"""The table of the definition."""
+
+KNOWN = {
+    "run/number": "12",
+    "instrument/name": "sans",
+    "source/probe": "neutron",
+    "instrument/wavelength": scalar(5.0, unit="angstrom"),
+    "instrument/collimation_length": scalar(10_000.0, unit="mm"),
+    "detector/distance": scalar(4000.0, unit="mm"),
+    "detector/pixel_size_x": scalar(5.0, unit="mm"),
+    "detector/pixel_size_y": scalar(4.0, unit="mm"),
+    "sample/name": "spheres",
+    "sample/thickness": scalar(1.0, unit="mm"),
+    "sample/transmission": scalar(0.9, 0.01),
+}
+
+
+@pytest.mark.parametrize("known", [{}, KNOWN])
+@pytest.mark.parametrize("unit", ["1/cm", "counts/s", ""])
+def test_all_that_the_definition_demands_is_there(curve, tmp_path, known, unit):
+    """NXcanSAS 1.1: required attributes and fields, enumerations, classes of groups, units of numbers."""
+    described = curve.replace(unit=unit, metadata={**curve.metadata, **known})
+    path = write_nxcansas(tmp_path / "iq.h5", described, provenance=PROVENANCE)
+
+    with h5py.File(path) as file:
+        entry = file[file.attrs["default"]]
+        data = entry[entry.attrs["default"]]
+        assert entry.attrs["version"] == "1.1"
+        assert data.attrs["mask"] == "Mask"
+        assert data["Mask"].shape == data["I"].shape
+        assert data["Q"].attrs["units"] in ("1/m", "1/nm", "1/angstrom")
+        assert data["Qdev"].attrs["units"] == data["Q"].attrs["units"]
+        assert data["I"].attrs["units"] in (*INTENSITY_UNITS, "arbitrary")
+        assert data["Idev"].attrs["units"] == data["I"].attrs["units"]
+        assert all(name in entry for name in ("title", "run", "definition", "sassample/name"))
+
+        def check(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Group):
+                assert item.attrs["NX_class"] == CLASSES[item.attrs["canSAS_class"]], name
+            elif item.dtype.kind == "f":
+                assert "units" in item.attrs, name
+
+        file.visititems(check)
+        for group in entry.get("sasinstrument", {}).values():
+            if isinstance(group, h5py.Group) and group.attrs["canSAS_class"] == "SASsource":
+                assert group["radiation"].asstr()[()] in ("neutron", "x-ray")
+            if isinstance(group, h5py.Group) and group.attrs["canSAS_class"] == "SASdetector":
+                assert "name" in group
+
+
+def test_an_intensity_without_absolute_scale_is_arbitrary_and_keeps_its_unit(curve, tmp_path):
+    path = write_nxcansas(tmp_path / "iq.h5", curve.replace(unit="counts/s"), provenance=PROVENANCE)
+
+    with h5py.File(path) as file:
+        assert file["sasentry01/sasdata01/I"].attrs["units"] == "arbitrary"
+    assert read_nxcansas(path).unit == "counts/s"
+
+
+def test_load_gives_the_curve_with_sample_and_instrument(curve, tmp_path):
+    known = curve.replace(metadata={**curve.metadata, **KNOWN})
+    run = load(write_nxcansas(tmp_path / "iq.h5", known, provenance=PROVENANCE))
+
+    assert run.format == "nxcansas"
+    assert np.allclose(run.data("reduced/iq").values, curve.values)
+    assert json.loads(run.text("reduced/provenance")) == PROVENANCE
+    assert run.text("run/title") == "a run"
+    for key, value in KNOWN.items():
+        if isinstance(value, str):
+            assert run[key] == value
+        else:
+            assert float(run.data(key).values) == float(value.values)
+            assert run.data(key).unit == value.unit
+
+
+def test_masked_points_and_shared_errors_survive(curve, tmp_path):
+    shared = (curve * scalar(1.0, 0.1)).with_masks(empty=np.array([False, True, False]))
+    again = read_nxcansas(write_nxcansas(tmp_path / "iq.h5", shared, provenance=PROVENANCE))
+
+    assert np.array_equal(again.mask, [False, True, False])
+    assert again.metadata["covariance"] == pytest.approx(shared.covariance())
+    assert again.errors**2 == pytest.approx(np.diag(shared.covariance()))
+
+
+def test_a_file_of_another_program_is_read_by_its_classes(tmp_path):
+    path = tmp_path / "other.nxs"
+    with h5py.File(path, "w") as file:
+        entry = file.create_group("run_7")
+        entry.attrs.update(NX_class="NXentry", canSAS_class="SASentry", version=np.bytes_("1.0"))
+        entry["definition"] = np.array([b"NXcanSAS"])
+        entry["title"] = b"by another"
+        data = entry.create_group("merged")
+        data.attrs.update(canSAS_class=np.bytes_("SASdata"), I_axes=np.array([b"Q"]), signal="I")
+        data["Q"], data["I"], data["sigma"] = [0.1, 0.2], [2.0, 1.0], [0.2, 0.1]
+        data["Q"].attrs["units"] = "1/nm"
+        data["I"].attrs.update(units="1/cm", uncertainties=np.bytes_("sigma"))
+
+    curve = load(path).data("reduced/iq")
+    assert curve.title == "by another"
+    assert np.array_equal(curve.errors, [0.2, 0.1])
+    assert curve.axes["q"].unit == "1/nm"
+
+
+def test_an_image_is_no_curve(tmp_path):
+    path = tmp_path / "image.h5"
+    with h5py.File(path, "w") as file:
+        file["sasentry/definition"] = "NXcanSAS"
+        data = file["sasentry"].create_group("data")
+        data.attrs["canSAS_class"] = "SASdata"
+        data["I"], data["Q"] = np.ones((2, 3)), np.ones((2, 3))
+
+    with pytest.raises(GumtreeError, match="2 dimensions") as refused:
+        read_nxcansas(path)
+    assert refused.value.reason == "NO_CURVE"
+
+
+def test_files_written_at_the_same_time_get_names_of_their_own(curve, tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(
+            pool.map(
+                lambda k: write_nxcansas(tmp_path / "iq.h5", curve * k, provenance=PROVENANCE), range(1, 9)
+            )
+        )
+
+    assert len(set(paths)) == 8
+    for k, path in enumerate(paths, 1):
+        assert np.allclose(read_nxcansas(path).values, k * curve.values)
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+def test_a_failure_while_writing_leaves_nothing(curve, tmp_path):
+    with pytest.raises(TypeError):
+        write_nxcansas(tmp_path / "iq.h5", curve, provenance={"parameters": {"bad": object()}})
+
+    assert list(tmp_path.iterdir()) == []

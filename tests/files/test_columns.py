@@ -1,0 +1,76 @@
+"""Reduced curves as columns of text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gumtree_core.data import Axis, Dataset
+from gumtree_core.errors import GumtreeError
+from gumtree_core.files.columns import write_columns
+
+PROVENANCE = {
+    "script": "sans.py", "commit": "abc", "clean": False, "time": "2026-01-01T00:00:00+00:00",
+    "inputs": {"/data/a.nxs": "0f"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def curve() -> Dataset:
+    return Dataset(
+        [3.0, 2.0, 1.0],
+        [0.09, 0.04, 0.01],
+        dims=("q",),
+        axes={"q": Axis(np.array([0.01, 0.02, 0.03, 0.04]), unit="1/angstrom")},
+        unit="1/cm",
+        title="a run",
+    )
+
+
+def test_the_columns_are_q_intensity_and_its_error(curve, tmp_path):
+    rows = np.loadtxt(write_columns(tmp_path / "iq.txt", curve, provenance=PROVENANCE))
+
+    assert rows == pytest.approx(np.array([[0.015, 3, 0.3], [0.025, 2, 0.2], [0.035, 1, 0.1]]))
+
+
+def test_the_resolution_is_the_fourth_column_in_the_unit_of_q(curve, tmp_path):
+    dq = Dataset([0.01, 0.02, 0.03], dims=("q",), unit="1/nm")
+    path = write_columns(tmp_path / "iq.txt", curve.with_metadata(dq=dq), provenance=PROVENANCE)
+
+    assert np.loadtxt(path)[:, 3] == pytest.approx([0.001, 0.002, 0.003])
+
+
+def test_masked_points_are_left_out(curve, tmp_path):
+    masked = curve.with_masks(empty=np.array([False, True, False]))
+
+    assert np.loadtxt(write_columns(tmp_path / "iq.txt", masked, provenance=PROVENANCE))[:, 1].tolist() == [
+        3,
+        1,
+    ]
+
+
+def test_the_head_tells_what_it_is_and_where_it_comes_from(curve, tmp_path):
+    steps = curve.with_metadata(steps="solid angle\naverage")
+    text = write_columns(tmp_path / "iq.txt", steps, provenance=PROVENANCE).read_text()
+
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        "# a run",
+        "# solid angle",
+        "# average",
+        "# sans.py (abc, changed since), 2026-01-01T00:00:00+00:00",
+        "# /data/a.nxs sha256 0f",
+        "# q (1/angstrom)  I (1/cm)  dI (1/cm)",
+    ]
+
+
+def test_an_existing_file_is_kept(curve, tmp_path):
+    first = write_columns(tmp_path / "iq.txt", curve, provenance=PROVENANCE)
+    second = write_columns(tmp_path / "iq.txt", curve * 2, provenance=PROVENANCE)
+
+    assert (first.name, second.name) == ("iq.txt", "iq_2.txt")
+    assert np.loadtxt(first)[0, 1] == 3
+
+
+def test_what_is_no_curve_is_refused(tmp_path):
+    with pytest.raises(GumtreeError, match="no curve over q"):
+        write_columns(tmp_path / "iq.txt", Dataset([1.0]), provenance={})
