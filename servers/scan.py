@@ -305,7 +305,7 @@ class GumtreeScan(ScanAttributes):
 
     def _show_rows(self) -> None:
         """Publish the points; `point` comes last, when the arrays have as many elements."""
-        if not self._rows:
+        if not self._rows:  # invalid rather than empty: an event with an empty array may crash a client
             self._tell(positions=None, counts=None, monitor=None, point=0)
             return
         positions, counts, monitor = np.array(self._rows, dtype=float).reshape(-1, 3).T
