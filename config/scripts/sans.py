@@ -144,6 +144,7 @@ class SansReduction(Script):
             given = scalar(self.cell_transmission, self.cell_transmission_error)
             cell = self._scattered(self.empty_cell, self._through(self.cell_beam, given, detector), detector)
             scattered = scattered - cell
+            self._steps.append(f"less {self.empty_cell.name}")
         self.progress(0.5, "Sensitivity and absolute scale")
         pattern = scattered / Dataset(detector.relative_solid_angle, dims=("y", "x"))
         self._steps.append("solid angle")

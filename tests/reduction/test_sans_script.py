@@ -254,6 +254,7 @@ def test_the_curve_says_which_steps_were_done(sans, noise_free):
     assert steps[1].startswith(
         "spheres: dead time 3e-07 s, less blocked_beam, normalised to monitor, over its"
     )
+    assert "less empty_cell" in steps
     assert "sensitivity from water" in steps
     assert "absolute scale from empty_beam, thickness 1 mm" in steps
     assert steps[-1] == "average over 20 linear bins by area"
