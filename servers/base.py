@@ -71,7 +71,7 @@ def published(
         return self.published_value(name)
 
     def set_value(self: GumtreeDevice, value: Any) -> None:
-        with tango_errors(f"{self.get_name()}/{name}"):
+        with tango_errors(f"{self.get_name()}/{name}"), self.writing(name, value):
             getattr(self, write)(value)
 
     declared = dict(options)
@@ -134,6 +134,7 @@ class GumtreeDevice(Device):
         super().init_device()
         self._values: dict[str, tuple[Any, float, AttrQuality]] = {}
         self._values_lock = threading.Lock()
+        self._write_values: dict[str, Any] = {}
         self._stopping = threading.Event()
         self._configured: dict[str, dict[str, str]] = getattr(self, "_configured", {})
         for name in ("State", "Status", "ui_hints"):
@@ -193,6 +194,23 @@ class GumtreeDevice(Device):
         """Set the write value that clients see, so that a form shows the present setting and not 0."""
         for name, value in values.items():
             self.get_device_attr().get_w_attr_by_name(name).set_write_value(value)
+            self._write_values[name] = value
+
+    @contextmanager
+    def writing(self, name: str, value: Any) -> Iterator[None]:
+        """Have events that are pushed while an attribute is written carry the new write value, not the old.
+
+        Tango takes the value over only after the write method has returned. A value that is refused is taken
+        back.
+        """
+        known, before = name in self._write_values, self._write_values.get(name)
+        self.set_written(**{name: value})
+        try:
+            yield
+        except Exception:
+            if known:
+                self.set_written(**{name: before})
+            raise
 
     # configuration
 

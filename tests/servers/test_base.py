@@ -194,6 +194,22 @@ def test_a_refused_value_gives_our_reason_and_changes_nothing(device):
     assert (reading.value, reading.w_value) == (3, 3)
 
 
+def test_the_event_of_a_write_carries_the_new_setting_for_other_clients(device, wait_until):
+    seen = []
+    number = device.subscribe_event(
+        "level",
+        tango.EventType.CHANGE_EVENT,
+        lambda event: seen.append((event.attr_value.value, event.attr_value.w_value)),
+    )
+    device.level = 4
+    failure(device.write_attribute, "level", 11)
+    device.level = 5
+    wait_until(lambda: len(seen) >= 3, 5, seen)
+    device.unsubscribe_event(number)
+    assert seen[-2:] == [(4, 4), (5, 5)]
+    assert device.read_attribute("level").w_value == 5
+
+
 def test_a_value_below_the_limit_is_refused_by_tango(device):
     assert failure(device.write_attribute, "level", -1).reason == "API_WAttrOutsideLimit"
 
