@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,20 @@ from gumtree_core.scripts.loading import find_script, list_scripts
 from gumtree_core.scripts.worker import Loaded, ScriptWorker
 from servers.base import GumtreeDevice, action, published, serve, tango_errors
 from servers.live import LiveKeys
-from servers.reduction_members import from_tango, members, published_results, to_tango
+from servers.reduction_members import (
+    check_names,
+    command_name,
+    from_tango,
+    members,
+    published_results,
+    to_tango,
+)
 
 logger = logging.getLogger(__name__)
 
 LOG_LINES = 500
-STATE_FILE = ".reduction.json"
+LIVE_LINES = 20
+"""An error of live updates is said again when as many lines have come since."""
 
 
 class GumtreeReduction(GumtreeDevice):
@@ -115,12 +124,16 @@ class GumtreeReduction(GumtreeDevice):
         self._path: Path | None = None
         self._loaded: Loaded | None = None
         self._parameters: dict[str, Any] = {}
+        self._makers: dict[str, str] = {}  # the action that has made each result last
+        # What threads of before Init still hold or use stays.
         self._dynamic: dict[str, dict[str, Any]] = getattr(self, "_dynamic", {})
         self._commands: dict[str, str] = getattr(self, "_commands", {})
-        self._work = threading.Lock()  # held while the worker is used, for a live update too
-        self._busy = threading.Lock()  # held from a load or an action's command until it has ended
+        self._memory: dict[str, Any] = getattr(self, "_memory", {})
+        self._work = getattr(self, "_work", threading.Lock())  # held while a script runs, also a live update
+        self._busy = getattr(self, "_busy", threading.Lock())  # held from a command until its work has ended
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
         self._new_image = threading.Event()
+        self._stop_wanted = threading.Event()
         self._subscription: tuple[tango.DeviceProxy, int] | None = None
         self._worker = ScriptWorker(
             self._hear, time_limit=self.TimeLimit or None, memory_limit=int(self.MemoryLimit) or None
@@ -130,13 +143,7 @@ class GumtreeReduction(GumtreeDevice):
             output_file="", log=[], interface="",
         )  # fmt: skip
         self.set_written(script="", live=False)
-        remembered = self._remembered()
-        if remembered.get("script"):
-            self._busy.acquire()
-            self.start_thread(lambda stopping: self._come_back(remembered), "restore")
-        else:
-            self.publish_state(self.idle_state, "No script is loaded; write its name to `script`.")
-        self.start_thread(self._follow, "live")
+        self.start_thread(self._come_back, "restore")
 
     def delete_device(self) -> None:
         """End the script's process."""
@@ -145,14 +152,21 @@ class GumtreeReduction(GumtreeDevice):
         self._unsubscribe()
         threading.Thread(target=self._worker.close, daemon=True).start()
 
+    def _come_back(self, stopping: threading.Event) -> None:
+        """Load the script of before, when the work of before Init has ended; then follow the detector."""
+        self._busy.acquire()
+        self._stop_wanted.clear()
+        self._do(self._load_again, stopping)
+        self._follow(stopping)
+
     # loading
 
     def choose(self, name: str) -> None:
         """Load the script of that name; the present one stays if there is none (SCRIPT_UNKNOWN)."""
         self.publish(scripts=self._known())
         path = self._find(name)
-        self._begin(f"Loading {name}.")
-        self.start_thread(lambda stopping: self._load(path, {}), "load")
+        kept = dict(self._parameters) if path == self._path else {}
+        self._begin(f"Loading {name}.", lambda: self._load(path, kept))
 
     @action(doc_in="no argument", hint={"group": "script"})
     def Reload(self) -> None:
@@ -160,46 +174,49 @@ class GumtreeReduction(GumtreeDevice):
         if self._path is None:
             raise GumtreeError("NO_SCRIPT", "No script is loaded; write its name to `script`.")
         path, kept = self._path, dict(self._parameters)
-        self._begin(f"Loading {path.stem}.")
-        self.start_thread(lambda stopping: self._load(path, kept), "load")
+        self._begin(f"Loading {path.stem}.", lambda: self._load(path, kept))
 
-    def _come_back(self, remembered: dict[str, Any]) -> None:
+    def _load_again(self) -> str:
+        remembered = self._remembered()
+        if not remembered.get("script"):
+            return "No script is loaded; write its name to `script`."
+        self.publish_state(DevState.RUNNING, f"Loading {remembered['script']}.")
         try:
-            path = self._find(remembered["script"])
-        except GumtreeError as error:
-            self._busy.release()
-            self.publish_state(DevState.ALARM, error.message)
-            return
-        self._load(path, remembered.get("parameters", {}))
-
-    def _load(self, path: Path, parameters: dict[str, Any]) -> None:
-        """Load in the worker, then change attributes and commands; releases the lock that is held."""
-        state, status = self.idle_state, f"{path.stem} is loaded."
-        self._work.acquire()
-        try:
-            loaded = self._worker.load(path)
-            if path == self._path:
-                parameters = {**self._parameters, **parameters}
-            known = {each.name: each for each in loaded.interface.parameters}
+            return self._load(self._find(remembered["script"]), remembered.get("parameters", {}))
+        except GumtreeError:
             with self.exclusive():
                 self._forget_members()
-                self._path, self._loaded = path, loaded
-                self._parameters = {name: parameters.get(name, each.default) for name, each in known.items()}
-                self._make_members(loaded.interface)
-                title, version = loaded.interface.title, loaded.interface.metadata.get("version", "")
-                self.publish(
-                    script=path.stem, script_title=title, script_version=version,
-                    interface=loaded.interface.to_json(), progress=0.0,
-                )  # fmt: skip
-                self.set_written(script=path.stem)
-            self._remember()
-        except GumtreeError as error:
-            state, status = DevState.ALARM, error.message
-            self._say(error.message)
-        finally:
-            self._work.release()
-            self._busy.release()
-        self.publish_state(state, status)
+            raise
+
+    def _load(self, path: Path, parameters: dict[str, Any]) -> str:
+        """Load in the worker, then change attributes and commands; if it is broken, nothing changes."""
+        try:
+            loaded = self._worker.load(path, parameters)
+            check_names(path.name, loaded.interface, _OWN_NAMES)
+        except GumtreeError:
+            with self.exclusive():
+                self.set_written(script=self._path.stem if self._path else "")
+            raise
+        interface = loaded.interface
+        with self.exclusive():
+            self._forget_members()
+            self._path, self._loaded, self._makers = path, loaded, {}
+            self._parameters = {
+                each.name: loaded.parameters.get(each.name, each.default) for each in interface.parameters
+            }
+            self._make_members(interface)
+            self.publish(
+                script=path.stem, script_title=interface.title, script_version=interface.metadata["version"],
+                interface=interface.to_json(), progress=0.0,
+            )  # fmt: skip
+            self.set_written(script=path.stem)
+            if not loaded.live_action:
+                self._unsubscribe()
+                self.publish(live=False)
+                self.set_written(live=False)
+        self.push_hints()
+        self._remember()
+        return f"{path.stem} is loaded."
 
     def _make_members(self, interface: Interface) -> None:
         for member in members(interface):
@@ -214,10 +231,10 @@ class GumtreeReduction(GumtreeDevice):
         for each in interface.parameters:
             value = to_tango(each, self._parameters[each.name])
             self.publish(**{each.name: value})
-            if not each.ndim:
+            if value is not None and value != []:
                 self.set_written(**{each.name: value})
         for each_action in interface.actions:
-            name = "".join(part.capitalize() for part in each_action.name.split("_"))
+            name = command_name(each_action.name)
             self._commands[name] = each_action.name
             self.add_command(self._command(name, each_action.name, each_action.help))
 
@@ -225,6 +242,7 @@ class GumtreeReduction(GumtreeDevice):
         for name in self._dynamic:
             self.remove_attribute(name)
             self._values.pop(name, None)
+            self._write_values.pop(name, None)
         for name in self._commands:
             self.remove_command(name)
         self._dynamic.clear()
@@ -233,7 +251,7 @@ class GumtreeReduction(GumtreeDevice):
     def _command(self, name: str, method: str, doc: str) -> Any:
         def run() -> None:
             with tango_errors(f"{self.get_name()}/{name}"):
-                self._start_action(method)
+                self._begin(f"{method} is running.", lambda: self._act(method))
 
         run.__name__, run.__doc__ = name, doc
         return command(f=run, dtype_in=None, dtype_out=None, doc_in="no argument")
@@ -244,75 +262,92 @@ class GumtreeReduction(GumtreeDevice):
     def _write_parameter(self, attr: tango.WAttribute) -> None:
         name = attr.get_name()
         with tango_errors(f"{self.get_name()}/{name}"):
-            assert self._loaded is not None
-            parameter = self._loaded.interface.parameter(name)
-            value = attr.get_write_value()
-            self._parameters[name] = from_tango(parameter, value)
-            self.publish(**{name: list(value) if parameter.ndim else value})
+            parameter = self._present()[1].interface.parameter(name)
+            written = attr.get_write_value()
+            with self.writing(name, written):
+                value = self._parameters[name] = from_tango(parameter, written)
+                self.publish(**{name: to_tango(parameter, value)})
             self._remember()
 
     # actions
 
-    def _start_action(self, method: str) -> None:
-        self._begin(f"{method} is running.")
-        self.start_thread(lambda stopping: self._act(method), "action")
+    def _begin(self, status: str, work: Callable[[], str]) -> None:
+        """Run `work`, which returns the status after it, in a thread of its own unless another is at work."""
+        if not self._busy.acquire(blocking=False):
+            raise GumtreeError(
+                "NOT_ALLOWED_NOW", f"{self.get_name()} is at work: {self.get_status()} Stop it first."
+            )
+        self._stop_wanted.clear()
+        self.publish(progress=0.0)
+        self.publish_state(DevState.RUNNING, status)
+        self.start_thread(lambda stopping: self._do(work, stopping), "script")
 
-    def _act(self, method: str) -> None:
-        state, status = self.idle_state, f"{method} is done."
-        self._work.acquire()
+    def _do(self, work: Callable[[], str], stopping: threading.Event) -> None:
+        ending = None
         try:
-            values, files = self._run(method, {}, Path(self.DataDirectory) if self.DataDirectory else None)
-            self.publish(**values, progress=100.0)
-            if files:
-                self.publish(output_file=str(files[-1]))
+            with self._work:
+                if self._stop_wanted.is_set() or stopping.is_set():
+                    raise GumtreeError("SCRIPT_STOPPED", "The script was stopped.")
+                ending = self.idle_state, work()
         except GumtreeError as error:
-            state, status = DevState.ALARM, error.message
-            self._say(error.message)
+            ending = DevState.ALARM, error.message
+            if not stopping.is_set():
+                self._say(error.message)
         finally:
-            self._work.release()
-            self._busy.release()
-        self.publish_state(state, status)
+            with self.exclusive():  # so that who sees the idle state can start the next
+                self._busy.release()
+                if ending is not None and not stopping.is_set():
+                    self.publish_state(*ending)
+            self._new_image.set()  # one may have come meanwhile
 
-    def _run(self, method: str, extra: dict[str, Any], output: Path | None) -> tuple[dict[str, Any], Any]:
-        assert self._loaded is not None
-        assert self._path is not None
-        self._check_required(extra)
-        given = {name: value for name, value in {**self._parameters, **extra}.items() if value is not None}
-        outcome = self._worker.run(self._path, method, given, output)
-        return published_results(self._loaded.interface, outcome.results), outcome.files
+    def _act(self, method: str) -> str:
+        values, files = self._run(method, {}, Path(self.DataDirectory) if self.DataDirectory else None)
+        self.publish(**values, progress=100.0)
+        if files:
+            self.publish(output_file=str(files[-1]))
+        return f"{method} is done."
 
-    def _check_required(self, extra: dict[str, Any]) -> None:
-        assert self._loaded is not None
-        for each in self._loaded.interface.parameters:
-            if each.required and extra.get(each.name, self._parameters[each.name]) is None:
+    def _run(
+        self, method: str, extra: dict[str, Any], output: Path | None
+    ) -> tuple[dict[str, Any], tuple[Path, ...]]:
+        path, loaded = self._present()
+        parameters = {**self._parameters, **extra}
+        for each in loaded.interface.parameters:
+            if each.required and parameters[each.name] is None:
                 raise GumtreeError(
                     "PARAMETER_MISSING", f"{each.label or each.name} is not set; it is required."
                 )
+        given = {name: value for name, value in parameters.items() if value is not None}
+        outcome = self._worker.run(path, method, given, output)
+        before = {name for name, maker in self._makers.items() if maker == method}
+        values = published_results(loaded.interface, outcome.results, before)
+        self._makers.update(dict.fromkeys(outcome.results, method))
+        return values, outcome.files
+
+    def _present(self) -> tuple[Path, Loaded]:
+        if self._path is None or self._loaded is None:
+            raise GumtreeError("NO_SCRIPT", "No script is loaded; write its name to `script`.")
+        return self._path, self._loaded
 
     @action(doc_in="no argument", hint={"group": "script"})
     def Stop(self) -> None:
         """Stop the script."""
+        self._stop_wanted.set()
         self._worker.stop()
 
     @action(doc_in="no argument", hint={"hidden": True})
     def Abort(self) -> None:
         """Stop the script, as Stop does."""
+        self._stop_wanted.set()
         self._worker.stop()
-
-    def _begin(self, status: str) -> None:
-        if not self._busy.acquire(blocking=False):
-            raise GumtreeError(
-                "NOT_ALLOWED_NOW", f"{self.get_name()} is at work: {self.get_status()} Stop it first."
-            )
-        self.publish(progress=0.0)
-        self.publish_state(DevState.RUNNING, status)
 
     # live
 
     def set_live(self, wanted: bool) -> None:
         """Follow the detector, or no longer."""
         if wanted:
-            if self._loaded is None or not self._loaded.live_action:
+            _, loaded = self._present()
+            if not loaded.live_action or not loaded.live_parameter:
                 raise GumtreeError("NOT_LIVE", "The loaded script has nothing that can follow a detector.")
             if not self.DetectorDevice:
                 raise GumtreeError("PROPERTY_MISSING", "The property DetectorDevice is not set.")
@@ -323,9 +358,9 @@ class GumtreeReduction(GumtreeDevice):
 
     def _subscribe(self) -> None:
         if self._subscription is None:
-            proxy = tango.DeviceProxy(self.DetectorDevice)
+            proxy, new_image = tango.DeviceProxy(self.DetectorDevice), self._new_image
             number = proxy.subscribe_event(
-                "image", tango.EventType.CHANGE_EVENT, lambda event: event.err or self._new_image.set()
+                "image", tango.EventType.CHANGE_EVENT, lambda event: event.err or new_image.set()
             )
             self._subscription = proxy, number
 
@@ -337,37 +372,38 @@ class GumtreeReduction(GumtreeDevice):
 
     def _follow(self, stopping: threading.Event) -> None:
         """Reduce the newest image whenever there is a new one and nothing else is at work."""
+        new_image = self._new_image
         keys: LiveKeys | None = None
         while not stopping.is_set():
-            self._new_image.wait()
-            self._new_image.clear()
-            if stopping.is_set() or not self.published_value("live")[0]:
+            new_image.wait()
+            new_image.clear()
+            if stopping.is_set() or not self.published_value("live")[0] or self._busy.locked():
                 continue
-            if self._busy.locked():
-                continue
-            self._work.acquire()
-            try:
-                keys = keys or LiveKeys(
-                    self.LogicalKeys, detector=self.DetectorDevice, counter=self.CounterDevice
-                )
-                loaded = self._loaded
-                if loaded is not None and loaded.live_action:
-                    run = keys.run(lambda error: logger.warning("live: %s", error))
+            with self._work:
+                try:
+                    keys = keys or LiveKeys(
+                        self.LogicalKeys, detector=self.DetectorDevice, counter=self.CounterDevice
+                    )
+                    run = keys.run(self._say_live)
+                    _, loaded = self._present()
                     values, _ = self._run(loaded.live_action, {loaded.live_parameter: run}, None)
                     self.publish(**values)
-            except GumtreeError as error:
-                self._say(f"Live: {error.message}")
-            finally:
-                self._work.release()
+                except GumtreeError as error:
+                    self._say_live(error)
+
+    def _say_live(self, error: GumtreeError) -> None:
+        """Say an error, once while it lasts."""
+        line = f"Live: {error.message}"
+        if not self._stopping.is_set() and line not in list(self._lines)[-LIVE_LINES:]:
+            self._say(line)
 
     # log and memory
 
     def _hear(self, fraction: float | None, text: str) -> None:
-        with tango.EnsureOmniThread():
-            if fraction is not None:
-                self.publish(progress=100 * fraction)
-            if text:
-                self._say(text)
+        if fraction is not None:
+            self.publish(progress=100 * min(max(fraction, 0.0), 1.0))
+        if text:
+            self._say(text)
 
     def _say(self, line: str) -> None:
         self._lines.append(line)
@@ -384,19 +420,29 @@ class GumtreeReduction(GumtreeDevice):
         return find_script(name, [Path(self.ScriptDirectory)]).resolve()
 
     def _remembered(self) -> dict[str, Any]:
+        if not self.DataDirectory:
+            return self._memory
         try:
-            remembered: dict[str, Any] = json.loads((Path(self.DataDirectory) / STATE_FILE).read_text())
+            remembered: dict[str, Any] = json.loads(self._memory_file().read_text())
         except (OSError, ValueError):
-            return {}
-        return remembered if self.DataDirectory else {}
+            return self._memory
+        return remembered
 
     def _remember(self) -> None:
-        if self.DataDirectory and self._path is not None:
-            folder = Path(self.DataDirectory)
-            folder.mkdir(parents=True, exist_ok=True)
-            half = folder / f"{STATE_FILE}.new"
-            half.write_text(json.dumps({"script": self._path.stem, "parameters": self._parameters}))
-            half.replace(folder / STATE_FILE)
+        assert self._path is not None
+        self._memory = {"script": self._path.stem, "parameters": dict(self._parameters)}
+        if self.DataDirectory:
+            file = self._memory_file()
+            half = file.with_suffix(".new")
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                half.write_text(json.dumps(self._memory))
+                half.replace(file)
+            except OSError as error:
+                self._say(f"Script and parameters will be forgotten at the next start: {error}.")
+
+    def _memory_file(self) -> Path:
+        return Path(self.DataDirectory) / f".{self.get_name().replace('/', '_')}.json"
 
     def hints(self) -> dict[str, Any]:
         """The hints, with those of the script's members and its own groups."""
@@ -417,6 +463,17 @@ class GumtreeReduction(GumtreeDevice):
                 }
             )
         return hints
+
+
+_OWN_NAMES = frozenset(
+    name.lower()
+    for name in (
+        *GumtreeReduction.TangoClassClass.attr_list,
+        *GumtreeReduction.TangoClassClass.cmd_list,
+        *("State", "Status", "Init"),
+        *("self", "quality"),  # arguments of `publish`
+    )
+)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import tango
 
 from gumtree_core.data import Dataset
+from gumtree_core.errors import GumtreeError
 from gumtree_core.interface import Interface, Parameter, Result
 
 MAX_LENGTH = 1 << 20
@@ -38,42 +39,109 @@ def members(interface: Interface) -> Iterator[Member]:
         yield from _result(result)
 
 
+def command_name(action: str) -> str:
+    """The command of an action: CapWords."""
+    return "".join(part.capitalize() for part in action.split("_"))
+
+
+def check_names(file: str, interface: Interface, taken: Set[str]) -> None:
+    """Refuse a script whose attributes or commands would take the place of others.
+
+    Tango does not tell capitals from small letters; `taken` are the names, in small letters, that the device
+    itself has.
+
+    Raises
+    ------
+    GumtreeError
+        SCRIPT_BROKEN
+    """
+    for kind, names in (
+        ("attribute", [member.name for member in members(interface)]),
+        ("command", [command_name(action.name) for action in interface.actions]),
+    ):
+        seen: dict[str, str] = {}
+        for name in names:
+            if not name.isascii():
+                why = "has letters that Tango does not know; use a to z"
+            elif name.lower() in taken:
+                why = "is a name of the device itself; choose another"
+            elif name.lower() in seen:
+                why = f"is there twice ({seen[name.lower()]}), with errors and axes of results counted"
+            else:
+                seen[name.lower()] = name
+                continue
+            raise GumtreeError("SCRIPT_BROKEN", f"{file}: the {kind} {name} {why}.")
+
+
 def to_tango(parameter: Parameter, value: Any) -> Any:
-    """A parameter's value for its attribute: a choice is its index, no run an empty text."""
-    if parameter.kind == "choice":
-        return parameter.choices.index(value)
+    """A parameter's value for its attribute: a choice is its index, no run an empty text.
+
+    None if a number or a choice is not set: the attribute then has no value.
+    """
     if value is None:
-        return [] if parameter.ndim else {"float": 0.0, "int": 0, "bool": False}.get(parameter.kind, "")
-    return value
+        return "" if parameter.kind in ("run", "file", "str") and not parameter.ndim else None
+    if parameter.ndim:
+        return [_scalar_to_tango(parameter, each) for each in value]
+    return _scalar_to_tango(parameter, value)
+
+
+def _scalar_to_tango(parameter: Parameter, value: Any) -> Any:
+    return parameter.choices.index(value) if parameter.kind == "choice" else value
 
 
 def from_tango(parameter: Parameter, value: Any) -> Any:
     """What the script is given for an attribute's value; None where it is not set."""
+    if parameter.ndim:
+        return [_scalar_from_tango(parameter, each) for each in value]
+    return _scalar_from_tango(parameter, value)
+
+
+def _scalar_from_tango(parameter: Parameter, value: Any) -> Any:
     if parameter.kind == "choice":
         return parameter.choices[int(value)]
-    if parameter.ndim:
-        return [each.item() if isinstance(each, np.generic) else each for each in value]
     if parameter.kind in ("run", "file"):
         return str(value) or None
-    return value
+    return value.item() if isinstance(value, np.generic) else value
 
 
-def published_results(interface: Interface, results: Mapping[str, Any]) -> dict[str, Any]:
-    """The attribute values that belong to the results of a script."""
+def published_results(
+    interface: Interface, results: Mapping[str, Any], before: Set[str] = frozenset()
+) -> dict[str, Any]:
+    """The attribute values that belong to the results of a run.
+
+    Errors that are not known are NaN. `before` are the results of the same action's last run: those that
+    this run has not made get None, for no value.
+
+    Raises
+    ------
+    GumtreeError
+        RESULT_TOO_LARGE
+    """
     values: dict[str, Any] = {}
     for result in interface.results:
         made = results.get(result.name)
+        if made is not None or result.name in before:
+            values.update(dict.fromkeys(member.name for member in _result(result)))
         if made is None:
             continue
+        _check_size(result, getattr(made, "shape", ()))
+        values[result.name] = _numbers(made.values if isinstance(made, Dataset) else made)
         if not isinstance(made, Dataset):
-            values[result.name] = made
             continue
-        values[result.name] = _numbers(made.values)
-        errors = made.errors if made.errors is not None else np.zeros(made.shape)
+        errors = made.errors if made.errors is not None else np.full(made.shape, np.nan)
         values[f"{result.name}_errors"] = _numbers(errors)
         if result.x and result.x in made.axes:
             values[f"{result.name}_{result.x}"] = _numbers(made.axes[result.x].centers)
     return values
+
+
+def _check_size(result: Result, shape: tuple[int, ...]) -> None:
+    largest = MAX_LENGTH if result.ndim == 1 else MAX_IMAGE
+    if max(shape, default=0) > largest:
+        raise GumtreeError(
+            "RESULT_TOO_LARGE",
+            f"{result.name} has the shape {shape}; at most {largest} points a side can be shown.",
+        )
 
 
 def _numbers(array: Any) -> Any:
