@@ -69,7 +69,9 @@ def context(folder: Path) -> Iterator[MultiDeviceTestContext]:
         {"class": GumtreeDetector, "devices": [hardware("test/detector/main", Channel="main")]},
         {"class": GumtreeScan, "devices": [{"name": "test/acquisition/scan", "properties": scan}]},
     ]
-    with MultiDeviceTestContext(devices, process=True, host="127.0.0.1", port=port) as context:
+    with MultiDeviceTestContext(
+        devices, server_name="scantest", instance_name="scan", process=True, host="127.0.0.1", port=port
+    ) as context:
         yield context
 
 
