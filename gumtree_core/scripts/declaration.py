@@ -201,6 +201,10 @@ def result(
     level: Literal["operator", "expert"] = "operator",
 ) -> Any:
     """Declare a result; a curve has `ndim` 1 and names its axis with `x`, an image has `ndim` 2."""
+    if ndim not in (0, 1, 2):
+        raise GumtreeError(
+            "SCRIPT_BROKEN", f"A result has ndim 0 (a number), 1 (a curve) or 2 (an image), not {ndim}."
+        )
     return _Result(
         {
             "label": label, "unit": unit, "format": format, "ndim": ndim, "x": x, "x_unit": x_unit,
@@ -427,6 +431,14 @@ def _complete(declared: _Parameter, hint: Any, cls: type) -> None:
             "SCRIPT_BROKEN",
             f"{cls.__name__}.{declared.name} may be None; only runs and files may, for Tango has no missing "
             "number. Let a value such as 0 mean that it is not given.",
+        )
+    if declared.live and (declared.kind != "run" or declared.ndim):
+        raise GumtreeError(
+            "SCRIPT_BROKEN", f"{cls.__name__}.{declared.name} takes the live run, so its type is Run."
+        )
+    if len(set(declared.choices)) < len(declared.choices) or "" in declared.choices:
+        raise GumtreeError(
+            "SCRIPT_BROKEN", f"{cls.__name__}.{declared.name} has a choice that is empty or there twice."
         )
     declared.adapter = TypeAdapter(hint, config=_ARBITRARY if item is Run else None)
     if declared.default is not _MISSING:

@@ -20,6 +20,9 @@ from typing import Any
 from gumtree_core.errors import GumtreeError
 from gumtree_core.interface import Interface
 
+_DYING = 1.0
+"""Seconds that a process may take from closing its line to its end."""
+
 Report = Callable[[float | None, str], None]
 """Takes the fraction done (or None) and a line of text."""
 
@@ -200,7 +203,11 @@ class _Process:
                 raise TimeoutError
             if self._line not in ready:
                 raise EOFError
-            kind, *content = self._line.recv()
+            try:
+                kind, *content = self._line.recv()
+            except (EOFError, OSError):
+                wait([self._ended], _DYING)  # so that it ends as it would, and its code is its own
+                raise
             if kind == "report":
                 report(*content)
             elif kind == "error":

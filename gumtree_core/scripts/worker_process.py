@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
+import io
 import os
+import pickle
 import resource
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from gumtree_core.scripts.loading import load_script
 from gumtree_core.scripts.worker import Loaded, Outcome
 
 _PR_SET_PDEATHSIG = 1
+TRACE_LINES = 10
 
 
 class Host:
@@ -41,17 +45,20 @@ class Host:
             except (EOFError, OSError):
                 return
             try:
-                answer = self.load(*arguments) if kind == "load" else self.run(*arguments)
+                with _Printed(self._report) as printed, contextlib.redirect_stdout(printed):
+                    answer = self.load(*arguments) if kind == "load" else self.run(*arguments)
+                self._answer(answer)
             except GumtreeError as error:
                 # As texts: the error's class may be the script's own, which our host does not know.
                 self._send("error", str(error.reason), str(error.message))
-            else:
-                self._send("answer", answer)
+            except MemoryError:
+                self._send("error", "SCRIPT_OUT_OF_MEMORY", "The script needs more memory than it may have.")
 
     def load(self, path: Path, offered: Mapping[str, Any]) -> Loaded:
         """Load a script; of the values offered, return those that it takes."""
+        stamp = _stamp(path)
         script = load_script(path)
-        self._scripts[path] = (path.stat().st_mtime_ns, script)
+        self._scripts[path] = (stamp, script)
         kept = {}
         for name, value in offered.items():
             try:
@@ -62,29 +69,33 @@ class Host:
 
     def run(self, path: Path, action: str, parameters: Mapping[str, Any], output: Path | None) -> Outcome:
         """Set the parameters and run the action, of the file as it is now."""
-        if path not in self._scripts or self._scripts[path][0] != path.stat().st_mtime_ns:
+        if path not in self._scripts or self._scripts[path][0] != _stamp(path):
             self.load(path, {})
         try:
             script = self._scripts[path][1](**parameters)
             script.host(output, self._report)
             getattr(script, action)()
-        except GumtreeError:
+        except (GumtreeError, MemoryError):
             raise
-        except MemoryError as error:
-            raise GumtreeError(
-                "SCRIPT_OUT_OF_MEMORY", "The script needs more memory than it may have."
-            ) from error
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise self._explained(error, path) from error
         return Outcome(script.results(), tuple(script.saved))
 
     def _explained(self, error: BaseException, path: Path) -> GumtreeError:
         own = [each for each in traceback.extract_tb(error.__traceback__) if Path(each.filename) == path]
-        for each in own:
+        for each in own[-TRACE_LINES:]:
             self._report(None, f"  {path.name}, line {each.lineno}: {each.line}")
         where = f"{path.name}, line {own[-1].lineno}" if own else path.name
         what = " ".join(f"{type(error).__name__}: {error}".split())
         return GumtreeError("SCRIPT_FAILED", f"{where}: {what}")
+
+    def _answer(self, answer: Loaded | Outcome) -> None:
+        try:
+            self._send("answer", answer)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise GumtreeError(
+                "RESULT_TYPE", f"A result holds what cannot leave the script's process: {error}."
+            ) from error
 
     def _report(self, fraction: float | None, text: str) -> None:
         self._send("report", None if fraction is None else float(fraction), str(text))
@@ -92,6 +103,31 @@ class Host:
     def _send(self, *message: Any) -> None:
         with self._sending:
             self._line.send(message)
+
+
+class _Printed(io.TextIOBase):
+    """What a script prints, as lines of its log."""
+
+    def __init__(self, report: Callable[[float | None, str], None]) -> None:
+        self._report = report
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            self._report(None, line)
+        return len(text)
+
+    def __exit__(self, *error: object) -> None:
+        if self._begun:
+            self._report(None, self._begun)
+
+
+def _stamp(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError as error:
+        raise GumtreeError("SCRIPT_UNKNOWN", f"The script's file {path} cannot be read: {error}.") from error
 
 
 def main() -> None:

@@ -230,6 +230,9 @@ def test_types_may_be_names_of_a_notebooks_cell_or_of_a_function():
         ("x = parameter(1.0)", "Made.x has no type"),
         ("x: dict[str, int] = parameter({})", "a parameter is one of float"),
         ("x: Literal[1, 2] = parameter(1)", "Literal of texts"),
+        ("x: Literal['a', ''] = parameter('a')", "a choice that is empty"),
+        ("x: float = parameter(1.0, live=True)", "its type is Run"),
+        ("x = result(ndim=3)", "not 3"),
         ("x: float = parameter(5, le=1)", "x cannot be 5: that is above its maximum of 1"),
     ],
 )

@@ -122,6 +122,20 @@ class Trials(Script):
         self.curve = 1.0
 
     @action()
+    def unportable(self):
+        self.curve = Dataset([1.0], metadata={"how": lambda: 1})
+
+    @action()
+    def dig(self):
+        self.dig()
+
+    @action()
+    def tell(self):
+        print("one")
+        print("two", "three", end="")
+        sys.stdout.close()
+
+    @action()
     def die_later(self):
         threading.Timer(0.05, os._exit, [4]).start()
 '''
@@ -326,6 +340,36 @@ def test_a_result_that_is_not_what_was_declared_is_refused(worker, path, action,
     assert error.reason == reason
     assert words in error.message
     assert runs(worker, path)
+
+
+def test_a_deep_traceback_is_cut_to_its_last_lines(worker, heard, path):
+    assert "RecursionError" in failure(worker.run, path, "dig", {}, None).message
+    assert 1 < len(heard.texts()) <= 10
+
+
+def test_what_a_script_prints_is_in_the_log(worker, heard, path):
+    worker.run(path, "tell", {}, None)
+    assert heard.texts() == ["one", "two three"]
+    assert runs(worker, path)
+
+
+def test_a_result_that_cannot_be_sent_is_told_and_not_a_crash(worker, path):
+    process = worker._process.result()
+    assert failure(worker.run, path, "unportable", {}, None).reason == "RESULT_TYPE"
+    assert runs(worker, path)
+    assert worker._process.result() is process
+
+
+def test_a_file_that_is_gone_is_told_and_not_a_crash(worker, path, tmp_path):
+    process = worker._process.result()
+    short_lived = tmp_path / "short_lived.py"
+    short_lived.write_text(SCRIPT)
+    worker.load(short_lived)
+    short_lived.unlink()
+    error = failure(worker.run, short_lived, "work", {}, None)
+    assert (error.reason, str(short_lived) in error.message) == ("SCRIPT_UNKNOWN", True)
+    assert runs(worker, path)
+    assert worker._process.result() is process
 
 
 def test_a_wrong_parameter_is_refused_with_its_limit(worker, path):
