@@ -3,16 +3,13 @@
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
-# Their servers are forked from the test process, and must not inherit the connections of other tests.
-APART := tests/servers/test_scan.py tests/servers/test_scan_restarts.py
 BIN := .venv/bin
 
 demo: .venv/.demo-ready
 	$(BIN)/gumtree demo $(ARGS)
 
 test: .venv/.test-ready lint
-	QT_QPA_PLATFORM=offscreen $(BIN)/pytest $(APART:%=--ignore=%) $(ARGS)
-	for each in $(APART); do $(BIN)/pytest $$each || exit 1; done
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest $(ARGS)
 
 lint: .venv/.test-ready
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
@@ -50,7 +51,7 @@ class ScanInstrument:
     def motor_name(self, text: str) -> str:
         """The name of the motor that is meant, by its name or its device's; else ACTUATOR_UNKNOWN."""
         for name, device in self.motors.items():
-            if text.lower() in (name.lower(), device.lower()):
+            if text.lower() == name.lower() or _bare(text) == _bare(device):
                 return name
         known = ", ".join(self.motors) or "none, the property Motors is empty"
         raise GumtreeError("ACTUATOR_UNKNOWN", f"No motor is called {text!r}. Known are: {known}.")
@@ -90,6 +91,11 @@ class ScanInstrument:
         if device not in self._connected:
             self._connected[device] = connect()
         return self._connected[device]  # type: ignore[return-value]
+
+
+def _bare(device: str) -> str:
+    """The device's name without a database's address, in lower case."""
+    return re.sub(r"^tango://[^/]+/|#.*$", "", device.lower())
 
 
 def _name_and_device(line: str) -> tuple[str, str]:

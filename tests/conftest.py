@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Servers of a test context are fresh processes: forked ones inherit Tango's connections and threads."""
+    multiprocessing.set_start_method("spawn", force=True)
 
 
 class EventLog:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -37,20 +36,13 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def context(folder: Path) -> Iterator[MultiDeviceTestContext]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def address(device: str) -> str:
-        return f"tango://127.0.0.1:{port}/{device}#dbase=no"
-
     def hardware(name: str, **properties: str) -> dict[str, Any]:
         return {"name": name, "properties": {"Controller": CONTROLLER, **properties}}
 
     scan = {
-        "Counter": address("test/counter/monitor"),
-        "Detectors": [address("test/detector/main")],
-        "Motors": [f"{motor}={address(f'test/motor/{motor}')}" for motor in MOTORS],
+        "Counter": "test/counter/monitor",
+        "Detectors": ["test/detector/main"],
+        "Motors": [f"{motor}=test/motor/{motor}" for motor in MOTORS],
         "DataDirectory": str(folder),
         "FilePrefix": "TEST",
         "Instrument": "Test SANS",
@@ -58,9 +50,9 @@ def context(folder: Path) -> Iterator[MultiDeviceTestContext]:
             "source/probe=neutron",
             "instrument/wavelength_spread=0.1",
             "instrument/source_aperture=4 cm",
-            f"instrument/wavelength={address('test/motor/wavelength')}/position",
-            f"detector/distance={address('test/motor/detector_distance')}/position",
-            f"instrument/attenuation={address('test/motor/attenuator')}/position {{0: 1, 1: 0.1}}",
+            "instrument/wavelength=test/motor/wavelength/position",
+            "detector/distance=test/motor/detector_distance/position",
+            "instrument/attenuation=test/motor/attenuator/position {0: 1, 1: 0.1}",
         ],
     }
     devices = [
@@ -69,9 +61,7 @@ def context(folder: Path) -> Iterator[MultiDeviceTestContext]:
         {"class": GumtreeDetector, "devices": [hardware("test/detector/main", Channel="main")]},
         {"class": GumtreeScan, "devices": [{"name": "test/acquisition/scan", "properties": scan}]},
     ]
-    with MultiDeviceTestContext(
-        devices, server_name="scantest", instance_name="scan", process=True, host="127.0.0.1", port=port
-    ) as context:
+    with MultiDeviceTestContext(devices, process=True) as context:
         yield context
 
 
