@@ -15,7 +15,7 @@ import numpy as np
 import tango
 from tango import DevState
 
-from gumtree_core.acquisition.definition import ScanDefinition
+from gumtree_core.acquisition.definition import ScanDefinition, count_of_points
 from gumtree_core.acquisition.engine import Ending, Outcome, Point, ScanEngine
 from gumtree_core.acquisition.measurement import measure
 from gumtree_core.acquisition.recorder import Recorder, Recording, Values
@@ -219,7 +219,11 @@ class GumtreeScan(ScanAttributes):
         try:
             outcome = self._measure(definition, actuator, what, recorder)
             status = f"{what}: {outcome.message}"
-            if outcome.ending in (Ending.COMPLETE, Ending.STOPPED):
+            if outcome.warnings:
+                status += f" Doubtful: {outcome.warnings[0]}"
+                if len(outcome.warnings) > 1:
+                    status += f" {len(outcome.warnings) - 1} more warnings are in the log."
+            elif outcome.ending in (Ending.COMPLETE, Ending.STOPPED):
                 state = self.idle_state
         except GumtreeError as error:
             status = f"{what} failed: {error.message}"
@@ -243,6 +247,7 @@ class GumtreeScan(ScanAttributes):
             counter,
             detectors,
             actuator,
+            others=self._instrument.others(actuator, self._unwatched),
             log=self._note,
             on_pause=lambda paused: self._rest(what, paused),
         )
@@ -252,7 +257,7 @@ class GumtreeScan(ScanAttributes):
         main = detectors[0].name if detectors else counter.name
 
         def on_file(recording: Recording) -> None:
-            self._note(f"{what}: {definition.points} points, to {recording.path}")
+            self._note(f"{what}, {count_of_points(definition.points)}, to {recording.path}")
             self._tell(
                 DevState.RUNNING, f"{what}.", file_name=str(recording.path), scan_number=recording.number
             )
@@ -311,6 +316,9 @@ class GumtreeScan(ScanAttributes):
         positions, counts, monitor = np.array(self._rows, dtype=float).reshape(-1, 3).T
         self._tell(positions=positions, counts=counts, monitor=monitor, point=len(self._rows))
 
+    def _unwatched(self, error: GumtreeError) -> None:
+        self._note(f"Not watched: {error.message}")
+
     def _problem(self, error: GumtreeError) -> None:
         self._note(f"Not recorded: {error.message}")
 
@@ -351,6 +359,11 @@ class GumtreeScan(ScanAttributes):
 
 
 def _interrupted(item: Recovered) -> str:
+    if item.recorded == 0:
+        return (
+            f"Run {item.number} was interrupted before its first count had ended: {item.path} has no counts. "
+            "Measure it again."
+        )
     return (
         f"Run {item.number} was interrupted at point {item.recorded} of {item.points}; "
         f"data kept in {item.path}."

@@ -61,6 +61,19 @@ class ScanInstrument:
         device = self.motors[name]
         return self._once(device, lambda: as_movable(device, name))
 
+    def others(self, actuator: Movable | None, problem: Problem) -> list[Movable]:
+        """All motors but the actuator; those that do not answer are told to `problem` and left out."""
+        found = []
+        for name in self.motors:
+            try:
+                motor = self.movable(name)
+            except GumtreeError as error:
+                problem(error)
+                continue
+            if motor is not actuator:
+                found.append(motor)
+        return found
+
     def counter(self) -> PresetCounter:
         """What sets the preset; waits for it if it does not answer."""
         device = self._counter

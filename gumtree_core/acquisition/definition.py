@@ -47,6 +47,10 @@ class ScanDefinition:
             raise GumtreeError(
                 "BAD_PRESET", f"The preset cannot be {self.preset:g} {unit}: give a number above 0."
             )
+        if self.preset_mode is PresetMode.MONITOR and self.preset < 1:
+            raise GumtreeError(
+                "BAD_PRESET", f"The monitor cannot count to {self.preset:g} counts: give 1 or more."
+            )
         if bool(self.actuator) != bool(self.positions):
             has, lacks = ("an actuator", "positions") if self.actuator else ("positions", "an actuator")
             raise GumtreeError("BAD_SCAN", f"The scan has {has} but no {lacks}: give both, or none to count.")
@@ -88,6 +92,11 @@ class ScanDefinition:
         if actuator is not None:
             for position in dict.fromkeys(self.positions):
                 actuator.check(position)
+
+
+def count_of_points(number: int) -> str:
+    """How many points, in words."""
+    return "1 point" if number == 1 else f"{number} points"
 
 
 def _check_points(points: int) -> None:

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from gumtree_core.acquisition.definition import ScanDefinition
+from gumtree_core.acquisition.definition import ScanDefinition, count_of_points
 from gumtree_core.acquisition.estimate import Estimate, Progress
+from gumtree_core.acquisition.stillness import Stillness, moved
 from gumtree_core.devices.protocols import Countable, Movable, PresetCounter, PresetMode
 from gumtree_core.errors import GumtreeError
 
 logger = logging.getLogger(__name__)
 
+PERMANENT = ("BAD_", "POSITION_OUTSIDE_LIMITS", "API_WAttrOutsideLimit")
+"""How the reasons of failures begin that no other attempt mends."""
 READOUT_TIMEOUT = 30.0
 """Seconds that a detector may take to end after the counter has closed its gate."""
 
@@ -41,11 +44,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a scan ended, with how many points, and why."""
+    """How a scan ended, with how many points, and why; `warnings` tell what makes points doubtful."""
 
     ending: Ending
     points: int
     message: str
+    warnings: tuple[str, ...] = ()
 
 
 class _EndedOnRequest(Exception):
@@ -65,6 +69,9 @@ class ScanEngine:
         Armed before each count, waited for and read after it.
     actuator
         What is moved; None to count at the present positions.
+    others
+        What must rest meanwhile. If somebody moves one, the point is kept and there is a warning; if
+        somebody moves the actuator during a count, the point is counted again.
     attempts
         How often a point is tried when a device fails.
     retry_delay
@@ -82,6 +89,7 @@ class ScanEngine:
         detectors: Sequence[Countable] = (),
         actuator: Movable | None = None,
         *,
+        others: Sequence[Movable] = (),
         attempts: int = 3,
         retry_delay: float = 1.0,
         log: Callable[[str], None] = logger.info,
@@ -91,6 +99,8 @@ class ScanEngine:
         self.counter = counter
         self.detectors = tuple(detectors)
         self.actuator = actuator
+        self._others = Stillness(others)
+        self._warnings: list[str] = []
         self._attempts = attempts
         self._retry_delay = retry_delay
         self._log = log
@@ -102,6 +112,7 @@ class ScanEngine:
         self._pause = False
         self._busy: Movable | Countable | None = None
         self._counting = False
+        self._counted_early = False
 
     # from any thread
 
@@ -143,6 +154,8 @@ class ScanEngine:
         nothing moves or counts, unless a device cannot be reached.
         """
         done = 0
+        early = ""
+        self._others.look()
         try:
             for number, target in enumerate(self.definition.targets()):
                 self._rest_while_paused()
@@ -150,21 +163,30 @@ class ScanEngine:
                 record(point)
                 done += 1
                 self._estimate.end()
+                if self._request is not None and self._counted_early:
+                    early = ", the last of which ended early"
+                for sentence in self._others.look():
+                    self._warn(f"{sentence} while point {done} was measured.")
         except _EndedOnRequest:
             pass
         except GumtreeError as error:
             self._quiet()
-            return Outcome(Ending.FAILED, done, error.message)
+            return Outcome(Ending.FAILED, done, error.message, tuple(self._warnings))
         except BaseException:
             self._quiet()
             raise
         planned = self.definition.points
         if done == planned and self._request is None:
-            return Outcome(Ending.COMPLETE, done, f"{done} of {planned} points.")
+            return Outcome(
+                Ending.COMPLETE, done, f"{done} of {count_of_points(planned)}.", tuple(self._warnings)
+            )
         ending = self._request or Ending.STOPPED
         self._quiet()
         return Outcome(
-            ending, done, f"{ending.value.capitalize()} on request after {done} of {planned} points."
+            ending,
+            done,
+            f"{ending.value.capitalize()} on request after {done} of {count_of_points(planned)}{early}.",
+            tuple(self._warnings),
         )
 
     def _measure(self, number: int, target: float | None) -> Point:
@@ -182,6 +204,8 @@ class ScanEngine:
                 tried = f"attempt {attempt} of {self._attempts}"
                 self._log(f"Point {number + 1} of {self.definition.points}, {tried}: {error.message}")
                 self._quiet()
+                if error.reason.startswith(PERMANENT):
+                    break
         raise failure
 
     def _attempt(self, number: int, target: float | None) -> Point:
@@ -199,9 +223,12 @@ class ScanEngine:
                 self._wait(self.counter)
             finally:
                 self._counting = False
+        self._counted_early = self._request is not None
         for detector in self.detectors:
             with self._using(detector, anew=False):
                 detector.wait(READOUT_TIMEOUT)
+        if position is not None:
+            self._still_at(position)
         readings = {}
         for device in (self.counter, *self.detectors):
             with self._named(device):
@@ -222,6 +249,20 @@ class ScanEngine:
             self._wait(actuator)
             self._raise_if_ended()
             return actuator.position()
+
+    def _still_at(self, position: float) -> None:
+        """MOVED_WHILE_COUNTING if the actuator has left its position."""
+        assert self.actuator is not None
+        with self._named(self.actuator):
+            now = self.actuator.position()
+        if abs(now - position) > self.actuator.tolerance:
+            raise GumtreeError(
+                "MOVED_WHILE_COUNTING", f"{moved(self.actuator, position, now)} while it counted."
+            )
+
+    def _warn(self, sentence: str) -> None:
+        self._warnings.append(sentence)
+        self._log(f"Warning: {sentence}")
 
     def _wait(self, device: Movable | Countable) -> None:
         """Wait for what was just started; a request that came before it was started stops it now."""
@@ -275,6 +316,7 @@ class ScanEngine:
         with self._changed:
             self._changed.wait_for(lambda: not self._pause or self._request is not None)
             self._raise_if_ended()
+        self._others.look()  # who moves a motor while the scan rests knows what he does
         self._on_pause(False)
 
     def _quiet(self) -> None:

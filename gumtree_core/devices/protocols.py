@@ -180,10 +180,14 @@ class Controller(Protocol):
 
 @runtime_checkable
 class Movable(Protocol):
-    """Something a scan can set. Calls are blocking and raise GumtreeError."""
+    """Something a scan can set. Calls are blocking and raise GumtreeError.
+
+    Positions that differ by `tolerance` or less are the same place.
+    """
 
     name: str
     unit: str
+    tolerance: float
 
     def position(self) -> float:
         """The present position in `unit`."""

@@ -50,8 +50,7 @@ def run_status(path: Path) -> RunStatus:
     """How far the run in the file is; asks the file each time."""
     with _open(path) as file:
         entry = _entry(file, path)
-        status = _text(entry[gumtree_layout().place("run/status").paths[0]][()])
-        return RunStatus(status, int(entry[POINTS_RECORDED][()]), int(entry[POINTS][()]))
+        return RunStatus(_status(entry), int(entry[POINTS_RECORDED][()]), int(entry[POINTS][()]))
 
 
 def read_nexus(path: Path) -> Run:
@@ -63,7 +62,7 @@ def read_nexus(path: Path) -> Run:
     Raises
     ------
     GumtreeError
-        FILE_MISSING, FILE_FORMAT_UNKNOWN, FILE_DAMAGED; when a key is asked for, NO_POINT_YET.
+        FILE_MISSING, FILE_FORMAT_UNKNOWN, FILE_DAMAGED; when a key is asked for, NO_POINT_YET, NO_POINT.
     """
     with _open(path) as file:
         entry = _entry(file, path)
@@ -112,6 +111,10 @@ def _read(path: Path, place: Place, identity: str) -> Value:
             raise GumtreeError("FILE_DAMAGED", f"{place.key} cannot be read from {path}: {error}.") from error
 
 
+def _status(entry: h5py.Group) -> str:
+    return _text(entry[gumtree_layout().place("run/status").paths[0]][()])
+
+
 def _points(entry: h5py.Group, item: h5py.Dataset, place: Place, unit: str, identity: str) -> Dataset:
     """A value for each point recorded; of a run that has but one, that one."""
     recorded = int(entry[POINTS_RECORDED][()])
@@ -119,9 +122,16 @@ def _points(entry: h5py.Group, item: h5py.Dataset, place: Place, unit: str, iden
         dims = ("point", "y", "x")[: item.ndim]
         return _dataset(item[:recorded], place, unit, dims, f"{identity}/{recorded}")
     if recorded == 0:
+        status = _status(entry)
+        if status == RUNNING:
+            raise GumtreeError(
+                "NO_POINT_YET",
+                f"{entry.file.filename} has no {place.key} yet: the count has not ended. Read it later.",
+            )
         raise GumtreeError(
-            "NO_POINT_YET",
-            f"{entry.file.filename} has no {place.key} yet: the count has not ended. Read it later.",
+            "NO_POINT",
+            f"{entry.file.filename} has no {place.key}: its run was {status} before a count had ended. "
+            "Measure it again.",
         )
     return _dataset(np.asarray(item[0]), place, unit, ("y", "x")[: item.ndim - 1], identity)
 

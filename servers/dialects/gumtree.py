@@ -30,7 +30,10 @@ class GumtreeMovable:
         self._device = connection
         self._config: tuple[float, Any] = (0.0, None)
         self._target = 0.0
-        self.unit = _unit(self._configuration().unit)
+        config = self._configuration()
+        self.unit = _unit(config.unit)
+        digits = re.search(r"\.(\d+)f", config.format)
+        self.tolerance = _DIGITS_OFF * 10.0 ** -int(digits[1]) if digits else 0.0
 
     def position(self) -> float:
         """The present position."""
@@ -71,9 +74,7 @@ class GumtreeMovable:
         if state in _WRONG:
             raise GumtreeError("MOTION_FAILED", f"{self.name} is {state}: {self._device.status()}")
         position = self.position()
-        digits = re.search(r"\.(\d+)f", self._configuration().format)
-        tolerance = _DIGITS_OFF * 10.0 ** -int(digits[1]) if digits else 0.0
-        if abs(position - self._target) > tolerance:
+        if abs(position - self._target) > self.tolerance:
             raise GumtreeError(
                 "MOTION_FAILED",
                 f"{self.name} is at {self._text(position)}, and was sent to {self._text(self._target)}: "

@@ -61,9 +61,13 @@ class Motor(Device):
 
     def __init__(self, name: str, journal: Journal) -> None:
         super().__init__(name, journal)
+        self.tolerance = 1e-3
+        self.watched = False
         self.place = 0.0
 
     def position(self) -> float:
+        if self.watched:
+            self.journal.note(f"{self.name}.position")
         return self.place
 
     def check(self, target: float) -> None:
@@ -125,6 +129,7 @@ class Bench:
     def __init__(self) -> None:
         self.journal = Journal()
         self.motor = Motor("sdd", self.journal)
+        self.other = Motor("sample_x", self.journal)
         self.counter = Counter("monitor", self.journal)
         self.detector = Detector("main", self.journal)
 

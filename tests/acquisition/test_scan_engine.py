@@ -75,7 +75,7 @@ def test_a_count_moves_nothing(engine, bench, points):
     assert "sdd.move" not in bench.journal
     assert points[0].position is None
     assert bench.counter.started == [(PresetMode.MONITOR, 500.0)]
-    assert outcome.message == "1 of 1 points."
+    assert outcome.message == "1 of 1 point."
 
 
 def test_a_point_whose_device_fails_is_measured_again(engine, bench, points):
@@ -93,6 +93,54 @@ def test_before_another_attempt_everything_is_stopped(engine, bench, points):
     engine(COUNT).run(points.append)
     failed = bench.journal.index("monitor.wait")
     assert bench.journal[failed + 1 : failed + 4] == ["monitor.stop", "main.stop", "main.prepare"]
+
+
+def test_what_no_other_attempt_mends_is_tried_once(engine, bench, points):
+    bench.journal.fail("monitor.start", "BAD_PRESET", "The preset is too long.")
+    outcome = engine().run(points.append)
+    assert (outcome.ending, outcome.points) == (Ending.FAILED, 0)
+    assert bench.journal.count("monitor.start") == 1
+
+
+def test_a_point_is_counted_again_if_its_actuator_is_moved_meanwhile(engine, bench, points):
+    bench.journal.at("monitor.wait", lambda: setattr(bench.motor, "place", 7.0), count=2)
+    lines: list[str] = []
+    outcome = engine(log=lines.append).run(points.append)
+    assert outcome.ending is Ending.COMPLETE
+    assert [point.position for point in points] == [1.0, 2.0, 3.0]
+    assert bench.counter.started == 4 * [(PresetMode.TIME, 2.0)]
+    assert lines == [
+        "Point 2 of 3, attempt 1 of 3: sdd was moved from 2 to 7 mm by somebody else while it counted."
+    ]
+
+
+def test_another_motor_that_moves_makes_its_point_doubtful(engine, bench, points):
+    bench.journal.at("monitor.wait", lambda: setattr(bench.other, "place", 5.0), count=2)
+    lines: list[str] = []
+    outcome = engine(others=[bench.other], log=lines.append).run(points.append)
+    warning = "sample_x was moved from 0 to 5 mm by somebody else while point 2 was measured."
+    assert (outcome.ending, len(points)) == (Ending.COMPLETE, 3)
+    assert outcome.warnings == (warning,)
+    assert lines == [f"Warning: {warning}"]
+
+
+def test_another_motor_may_be_moved_while_the_scan_rests(engine, bench, points, wait_until):
+    running = engine(others=[bench.other], on_pause=lambda paused: resting.append(paused))
+    resting: list[bool] = []
+    bench.journal.at("main.read", running.pause)
+    thread, results = in_thread(lambda: running.run(points.append))
+    wait_until(lambda: resting == [True])
+    bench.other.place = 5.0
+    running.resume()
+    outcome = joined(thread, results)
+    assert (outcome.ending, outcome.warnings) == (Ending.COMPLETE, ())
+
+
+def test_a_motor_that_does_not_answer_does_not_disturb_a_scan_that_does_not_need_it(engine, bench, points):
+    bench.other.watched = True
+    bench.journal.fail("sample_x.position", "DEVICE_LOST", "sample_x does not answer.", count=2)
+    outcome = engine(others=[bench.other]).run(points.append)
+    assert (outcome.ending, outcome.warnings) == (Ending.COMPLETE, ())
 
 
 def test_a_scan_that_fails_for_good_keeps_its_points_and_stops_everything(engine, bench, points):
@@ -150,7 +198,7 @@ def test_stop_ends_a_count_at_once_and_keeps_what_was_counted(engine, bench, poi
     running.stop()
     outcome = joined(thread, results)
     assert (outcome.ending, outcome.points) == (Ending.STOPPED, 1)
-    assert outcome.message == "Stopped on request after 1 of 3 points."
+    assert outcome.message == "Stopped on request after 1 of 3 points, the last of which ended early."
     assert len(points) == 1
 
 

@@ -215,6 +215,9 @@ def test_a_run_without_a_point_says_so(path):
         assert caught.value.reason == "NO_POINT_YET"
     finally:
         writer.close("aborted")
+    with pytest.raises(GumtreeError, match="its run was aborted before a count had ended") as caught:
+        load(path)["detector/counts"]
+    assert caught.value.reason == "NO_POINT"
 
 
 def test_the_status_tells_how_far_a_run_is(path):

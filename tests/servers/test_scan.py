@@ -126,7 +126,7 @@ def test_a_count_is_recorded_with_all_that_is_known(scan, folder, wait_until):
     scan.Count()
     assert time.monotonic() - began < 0.1
     assert scan.state() == DevState.RUNNING
-    assert finished(scan, wait_until) == (DevState.ON, "Count: 1 of 1 points.")
+    assert finished(scan, wait_until) == (DevState.ON, "Count: 1 of 1 point.")
     assert files(folder)[-1] == Path(scan.file_name)
     run = load(scan.file_name)
     assert run["run/number"] == str(scan.scan_number)
@@ -218,6 +218,7 @@ def test_the_file_can_be_read_by_others_while_it_is_written(scan, wait_until, co
         ({"stop_position": 4000.0}, "POSITION_OUTSIDE_LIMITS", "sample_x cannot move to"),
         ({"points": 1}, "BAD_SCAN", "at least 2 points"),
         ({"preset": 0.0}, "BAD_PRESET", "cannot be 0 s"),
+        ({"preset_mode": MONITOR, "preset": 0.5}, "BAD_PRESET", "cannot count to 0.5 counts"),
         ({"actuator": ""}, "ACTUATOR_MISSING", "sample_x, detector_distance"),
     ],
 )
@@ -263,7 +264,7 @@ def test_stop_ends_a_count_at_once_and_keeps_what_was_counted(scan, counter, wai
     scan.Stop()
     state, status = finished(scan, wait_until)
     assert state == DevState.ON
-    assert status == "Count: Stopped on request after 1 of 1 points."
+    assert status == "Count: Stopped on request after 1 of 1 point, the last of which ended early."
     assert counter.state() == DevState.ON
     run = load(scan.file_name)
     assert run["run/status"] == "stopped"
@@ -289,7 +290,7 @@ def test_abort_drops_the_point_and_leaves_an_alarm_until_the_next_scan(scan, cou
     wait_until(lambda: counter.state() == DevState.RUNNING)
     scan.Abort()
     state, status = finished(scan, wait_until)
-    assert (state, status) == (DevState.ALARM, "Count: Aborted on request after 0 of 1 points.")
+    assert (state, status) == (DevState.ALARM, "Count: Aborted on request after 0 of 1 point.")
     assert load(scan.file_name)["run/status"] == "aborted"
     write(scan, preset=1.0)
     scan.Count()
@@ -340,6 +341,29 @@ def test_a_count_that_others_end_is_counted_again(scan, counter, wait_until):
     assert finished(scan, wait_until)[0] == DevState.ON
     assert any("attempt 1 of 3" in line and "test/counter/monitor" in line for line in scan.log)
     assert load(scan.file_name).data("monitor/time").values == pytest.approx(100, abs=1e-3)
+
+
+def test_a_motor_that_somebody_moves_during_a_count_is_told(scan, motor, counter, wait_until):
+    place = motor.position
+    write(scan, preset=200.0)
+    scan.Count()
+    wait_until(lambda: counter.state() == DevState.RUNNING)
+    motor.position = place + 1.0
+    state, status = finished(scan, wait_until)
+    assert state == DevState.ALARM
+    assert f"sample_x was moved from {place:.7g} to {place + 1:.7g} mm by somebody else" in status
+    assert load(scan.file_name)["run/status"] == "complete"
+    assert any(line.endswith("while point 1 was measured.") for line in scan.log)
+
+
+def test_a_point_whose_actuator_somebody_moves_is_counted_again(scan, motor, counter, wait_until):
+    write(scan, preset=100.0, points=2, start_position=0.0, stop_position=1.0)
+    scan.Scan()
+    wait_until(lambda: counter.state() == DevState.RUNNING)
+    motor.position = 0.5
+    assert finished(scan, wait_until)[0] == DevState.ON
+    np.testing.assert_allclose(scan.positions, [0, 1], atol=2e-3)
+    assert any("attempt 1 of 3" in line and "by somebody else while it counted" in line for line in scan.log)
 
 
 def test_a_count_that_fails_again_and_again_ends_in_an_alarm_that_names_the_device(scan, counter, wait_until):
