@@ -161,11 +161,12 @@ class GumtreeDevice(Device):
     def publish(self, quality: AttrQuality = AttrQuality.ATTR_VALID, **values: Any) -> None:
         """Keep each value and push a change event for those that differ from what was published before.
 
-        None says that there is no value, as `publish_invalid` does.
+        None says that there is no value, as `publish_invalid` does, and so does an empty array: an event with
+        one can crash its receiver.
         """
         now = time.time()
         for name, value in values.items():
-            if value is None:
+            if value is None or (np.ndim(value) > 0 and np.size(value) == 0):
                 self.publish_invalid(name)
                 continue
             with self._values_lock:
@@ -223,7 +224,7 @@ class GumtreeDevice(Device):
         config = self.get_device_attr().get_attr_by_name(name)
         present = config.get_properties()
         ours = self._configured.setdefault(name, {})
-        options = getattr(getattr(type(self), name), _ATTRIBUTE_OPTIONS, {})
+        options = self.declared_options(name)
         changed = False
         for key, value in properties.items():
             now, text = getattr(present, key), str(value)
@@ -235,6 +236,11 @@ class GumtreeDevice(Device):
         if changed:
             with _without_database():
                 config.set_properties(present)
+
+    def declared_options(self, name: str) -> dict[str, Any]:
+        """What the class declares of an attribute; devices with dynamic members extend it."""
+        options: dict[str, Any] = getattr(getattr(type(self), name), _ATTRIBUTE_OPTIONS, {})
+        return options
 
     def attribute_config(self, name: str) -> Any:
         """The present configuration of an attribute: `label`, `unit`, `format`, `min_value`, ... as text."""

@@ -7,114 +7,44 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import tango
 from tango import AttrWriteType, DevState
-from tango.server import attribute, command, device_property
+from tango.server import attribute, command
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.interface import Interface
 from gumtree_core.scripts.loading import find_script, list_scripts
 from gumtree_core.scripts.worker import Loaded, ScriptWorker
-from servers.base import GumtreeDevice, action, published, serve, tango_errors
+from servers.base import action, serve, tango_errors
 from servers.live import LiveKeys
+from servers.reduction_attributes import LOG_LINES, ReductionAttributes
 from servers.reduction_members import (
+    Member,
     check_names,
     command_name,
     from_tango,
     members,
     published_results,
+    result_units,
     to_tango,
 )
 
 logger = logging.getLogger(__name__)
 
-LOG_LINES = 500
 LIVE_LINES = 20
 """An error of live updates is said again when as many lines have come since."""
 
 
-class GumtreeReduction(GumtreeDevice):
+class GumtreeReduction(ReductionAttributes):
     """Runs a script in a process of its own; parameters, results and actions of the script are its members.
 
     Write `script` to load one. Its parameters then are attributes, its actions commands, its results
     attributes with their errors. With `live`, the script follows the detector.
     """
-
-    ScriptDirectory = device_property(dtype=str, default_value="", doc="Folder of the scripts.")
-    DataDirectory = device_property(dtype=str, default_value="", doc="Folder for reduced data.")
-    LogicalKeys = device_property(
-        dtype=(str,), default_value=(), doc="Lines key=device/attribute, as in GumtreeScan."
-    )
-    DetectorDevice = device_property(dtype=str, default_value="", doc="Detector that `live` follows.")
-    CounterDevice = device_property(dtype=str, default_value="", doc="Counter that belongs to it.")
-    TimeLimit = device_property(dtype=float, default_value=3600.0, doc="Seconds that an action may take.")
-    MemoryLimit = device_property(
-        dtype=float, default_value=8e9, doc="Bytes that the script may use; 0: any."
-    )
-
-    ui_groups = (
-        {"name": "script", "label": "Script"},
-        {"name": "parameters", "label": "Parameters"},
-        {"name": "results", "label": "Results"},
-        {"name": "log", "label": "Log"},
-    )
-
-    script = published(
-        "script",
-        str,
-        write="choose",
-        label="Script",
-        doc="Name of the loaded script.",
-        hint={"group": "script"},
-    )
-    live = published(
-        "live",
-        bool,
-        write="set_live",
-        label="Follow the detector",
-        doc="Reduce what is being measured, again with each new image.",
-        hint={"group": "script"},
-    )
-    scripts = published(
-        "scripts",
-        (str,),
-        max_dim_x=1000,
-        label="Known scripts",
-        doc="Names.",
-        hint={"group": "script", "hidden": True},
-    )
-    script_title = published(
-        "script_title", str, label="Title", doc="Of the script.", hint={"group": "script"}
-    )
-    script_version = published(
-        "script_version", str, label="Version", doc="Of the script.", hint={"group": "script"}
-    )
-    progress = published(
-        "progress", float, label="Progress", unit="%", format="%.0f", doc="Of the action.",
-        hint={"group": "script", "widget": "progress"},
-    )  # fmt: skip
-    output_file = published(
-        "output_file", str, label="Saved as", doc="The newest file.", hint={"group": "results"}
-    )
-    log = published(
-        "log",
-        (str,),
-        max_dim_x=LOG_LINES,
-        label="Log",
-        doc="What the script says.",
-        hint={"group": "log", "widget": "log"},
-    )
-    interface = published(
-        "interface",
-        str,
-        label="Interface",
-        display_level=tango.DispLevel.EXPERT,
-        doc="JSON of all that the script offers.",
-        hint={"hidden": True},
-    )
 
     # start and end
 
@@ -124,9 +54,10 @@ class GumtreeReduction(GumtreeDevice):
         self._path: Path | None = None
         self._loaded: Loaded | None = None
         self._parameters: dict[str, Any] = {}
+        self._units: dict[str, str] = {}
         self._makers: dict[str, str] = {}  # the action that has made each result last
         # What threads of before Init still hold or use stays.
-        self._dynamic: dict[str, dict[str, Any]] = getattr(self, "_dynamic", {})
+        self._dynamic: dict[str, Member] = getattr(self, "_dynamic", {})
         self._commands: dict[str, str] = getattr(self, "_commands", {})
         self._memory: dict[str, Any] = getattr(self, "_memory", {})
         self._work = getattr(self, "_work", threading.Lock())  # held while a script runs, also a live update
@@ -140,7 +71,7 @@ class GumtreeReduction(GumtreeDevice):
         )
         self.publish(
             script="", live=False, scripts=self._known(), script_title="", script_version="", progress=0.0,
-            output_file="", log=[], interface="",
+            output_file="", log=None, interface="",
         )  # fmt: skip
         self.set_written(script="", live=False)
         self.start_thread(self._come_back, "restore")
@@ -227,7 +158,7 @@ class GumtreeReduction(GumtreeDevice):
             )
             self.add_attribute(made)
             self.set_change_event(member.name, True, False)
-            self._dynamic[member.name] = member.hint
+            self._dynamic[member.name] = member
         for each in interface.parameters:
             value = to_tango(each, self._parameters[each.name])
             self.publish(**{each.name: value})
@@ -265,7 +196,7 @@ class GumtreeReduction(GumtreeDevice):
             parameter = self._present()[1].interface.parameter(name)
             written = attr.get_write_value()
             with self.writing(name, written):
-                value = self._parameters[name] = from_tango(parameter, written)
+                value = self._parameters[name] = from_tango(parameter, written, self.RawDirectory)
                 self.publish(**{name: to_tango(parameter, value)})
             self._remember()
 
@@ -302,7 +233,7 @@ class GumtreeReduction(GumtreeDevice):
 
     def _act(self, method: str) -> str:
         values, files = self._run(method, {}, Path(self.DataDirectory) if self.DataDirectory else None)
-        self.publish(**values, progress=100.0)
+        self._show(values, progress=100.0)
         if files:
             self.publish(output_file=str(files[-1]))
         return f"{method} is done."
@@ -322,7 +253,20 @@ class GumtreeReduction(GumtreeDevice):
         before = {name for name, maker in self._makers.items() if maker == method}
         values = published_results(loaded.interface, outcome.results, before)
         self._makers.update(dict.fromkeys(outcome.results, method))
+        self._units = result_units(loaded.interface, outcome.results)
         return values, outcome.files
+
+    def _show(self, values: dict[str, Any], **more: Any) -> None:
+        """Publish results, after the units that they have come out in."""
+        with self.exclusive():
+            for name, unit in self._units.items():
+                self.configure_attribute(name, unit=unit)
+            self.publish(**values, **more)
+
+    def declared_options(self, name: str) -> dict[str, Any]:
+        """Of a member of the script: what it declares."""
+        member = self._dynamic.get(name)
+        return member.options if member is not None else super().declared_options(name)
 
     def _present(self) -> tuple[Path, Loaded]:
         if self._path is None or self._loaded is None:
@@ -352,9 +296,13 @@ class GumtreeReduction(GumtreeDevice):
             if not self.DetectorDevice:
                 raise GumtreeError("PROPERTY_MISSING", "The property DetectorDevice is not set.")
             self._subscribe()
+            status = f"Follows {self.DetectorDevice}; waits for an image."
         else:
             self._unsubscribe()
+            status = f"No longer follows {self.DetectorDevice}."
         self.publish(live=wanted)
+        if not self._busy.locked():
+            self.publish_state(self.get_state() if wanted else self.idle_state, status)
 
     def _subscribe(self) -> None:
         if self._subscription is None:
@@ -387,9 +335,20 @@ class GumtreeReduction(GumtreeDevice):
                     run = keys.run(self._say_live)
                     _, loaded = self._present()
                     values, _ = self._run(loaded.live_action, {loaded.live_parameter: run}, None)
-                    self.publish(**values)
+                    self._show(values)
+                    self._tell_live(self.idle_state, self._following())
                 except GumtreeError as error:
                     self._say_live(error)
+                    self._tell_live(DevState.ALARM, f"Live: {error.message}")
+
+    def _following(self) -> str:
+        return f"Follows {self.DetectorDevice}; reduced its image of {datetime.now():%H:%M:%S}."
+
+    def _tell_live(self, state: DevState, status: str) -> None:
+        """Publish how a live update went, unless something else is at work or it is no longer wanted."""
+        with self.exclusive():
+            if self.published_value("live")[0] and not self._busy.locked() and not self._stopping.is_set():
+                self.publish_state(state, status)
 
     def _say_live(self, error: GumtreeError) -> None:
         """Say an error, once while it lasts."""
@@ -447,7 +406,7 @@ class GumtreeReduction(GumtreeDevice):
     def hints(self) -> dict[str, Any]:
         """The hints, with those of the script's members and its own groups."""
         hints = super().hints()
-        hints["attributes"].update(self._dynamic)
+        hints["attributes"].update({name: member.hint for name, member in self._dynamic.items()})
         if self._loaded is not None:
             interface = self._loaded.interface
             hints["attributes"]["script"] = {**hints["attributes"]["script"], "choices": self._known()}

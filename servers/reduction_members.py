@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,19 +90,36 @@ def _scalar_to_tango(parameter: Parameter, value: Any) -> Any:
     return parameter.choices.index(value) if parameter.kind == "choice" else value
 
 
-def from_tango(parameter: Parameter, value: Any) -> Any:
-    """What the script is given for an attribute's value; None where it is not set."""
+def from_tango(parameter: Parameter, value: Any, folder: str = "") -> Any:
+    """What the script is given for an attribute's value; None where it is not set.
+
+    A run is the path of its file, whole or from `folder`; FILE_MISSING if there is none.
+    """
     if parameter.ndim:
-        return [_scalar_from_tango(parameter, each) for each in value]
-    return _scalar_from_tango(parameter, value)
+        return [_scalar_from_tango(parameter, each, folder) for each in value]
+    return _scalar_from_tango(parameter, value, folder)
 
 
-def _scalar_from_tango(parameter: Parameter, value: Any) -> Any:
+def _scalar_from_tango(parameter: Parameter, value: Any, folder: str) -> Any:
     if parameter.kind == "choice":
         return parameter.choices[int(value)]
-    if parameter.kind in ("run", "file"):
+    if parameter.kind == "run":
+        return str(_existing(parameter, str(value), folder)) if value else None
+    if parameter.kind == "file":
         return str(value) or None
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _existing(parameter: Parameter, text: str, folder: str) -> Path:
+    path = Path(folder).expanduser() / Path(text).expanduser() if folder else Path(text).expanduser()
+    if path.is_file() and path.is_absolute():
+        return path
+    where = f", or the name of a file in {folder}" if folder else ""
+    raise GumtreeError(
+        "FILE_MISSING",
+        f"{parameter.label or parameter.name} cannot be {text!r}: there is no such file. "
+        f"Give a full path{where}.",
+    )
 
 
 def published_results(
@@ -133,6 +151,18 @@ def published_results(
         if result.x and result.x in made.axes:
             values[f"{result.name}_{result.x}"] = _numbers(made.axes[result.x].centers)
     return values
+
+
+def result_units(interface: Interface, results: Mapping[str, Any]) -> dict[str, str]:
+    """The unit in which each attribute's value has come out: a relative intensity is not in 1/cm."""
+    units: dict[str, str] = {}
+    for result in interface.results:
+        made = results.get(result.name)
+        if isinstance(made, Dataset):
+            units |= dict.fromkeys((result.name, f"{result.name}_errors"), made.unit)
+            if result.x and result.x in made.axes:
+                units[f"{result.name}_{result.x}"] = made.axes[result.x].unit
+    return units
 
 
 def _check_size(result: Result, shape: tuple[int, ...]) -> None:

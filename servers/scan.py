@@ -56,7 +56,7 @@ class GumtreeScan(ScanAttributes):
         self._lines: list[str] = []
         self._rows: list[tuple[float, float, float]] = []
         self._ended_early = False
-        self.publish(**SETTINGS, point=0, progress=0.0, file_name="", scan_number=0, log=[])
+        self.publish(**SETTINGS, point=0, progress=0.0, file_name="", scan_number=0, log=None)
         self.publish(positions=None, counts=None, monitor=None, remaining_time=None)
         self.set_written(**SETTINGS)
         self._instrument = ScanInstrument("", (), (), ())

@@ -58,17 +58,23 @@ class SansReduction(Script):
         1.0, ge=0, le=1, label="Transmission of the sample", group="corrections",
         help="In its cell. Used unless it is measured: the direct beam, with and without it, is given.",
     )  # fmt: skip
-    sample_transmission_error: float = parameter(0.0, ge=0, le=1, label="its error", group="corrections")
+    sample_transmission_error: float = parameter(
+        0.0, ge=0, le=1, label="Error of the transmission of the sample", group="corrections"
+    )
     cell_transmission: float = parameter(
         1.0, ge=0, le=1, label="Transmission of the empty cell", group="corrections",
         help="Used unless it is measured.",
     )  # fmt: skip
-    cell_transmission_error: float = parameter(0.0, ge=0, le=1, label="its error", group="corrections")
+    cell_transmission_error: float = parameter(
+        0.0, ge=0, le=1, label="Error of the transmission of the empty cell", group="corrections"
+    )
     flood_transmission: float = parameter(
         1.0, ge=0, le=1, label="Transmission of the water", group="corrections",
         help="Used unless it is measured.",
     )  # fmt: skip
-    flood_transmission_error: float = parameter(0.0, ge=0, le=1, label="its error", group="corrections")
+    flood_transmission_error: float = parameter(
+        0.0, ge=0, le=1, label="Error of the transmission of the water", group="corrections"
+    )
     thickness: float = parameter(
         0.0, ge=0, le=1000, unit="mm", label="Thickness", group="corrections",
         help="Of the sample; 0: as in its run.",
@@ -121,6 +127,12 @@ class SansReduction(Script):
     @action("Reduce", live=True)
     def reduce(self) -> None:
         """Reduce to I(q)."""
+        if self.q_min >= self.q_max:
+            raise GumtreeError(
+                "BAD_RANGE",
+                f"The lowest q is {self.q_min:g} and the highest {self.q_max:g} 1/angstrom: give a lowest below "
+                "the highest.",
+            )
         if self.weighting == "inverse variance" and self.zero_count_variance == 0:
             raise GumtreeError(
                 "NO_WEIGHT",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,7 @@ AVERAGE = '''
 from __future__ import annotations
 import ctypes, os
 from typing import Literal
-from gumtree_core.data import Dataset
+from gumtree_core.data import Axis, Dataset
 from gumtree_core.files import Run
 from gumtree_core.scripts import Script, action, group, parameter, result
 
@@ -56,7 +57,8 @@ class Average(Script):
         self.progress(0.5)
         self.log("second")
         q = [0.1 * (1 + each) for each in range(self.bins)]
-        self.iq = Dataset([4.0] * self.bins, "poisson", axes={"q": q}, dims=["q"])
+        axes = {"q": Axis(q, "1/angstrom")}
+        self.iq = Dataset([4.0] * self.bins, "poisson", unit="counts", axes=axes, dims=["q"])
         self.image = [[1, 2, 3], [4, 5, 6]]
         self.total = self.thickness * self.bins
         if self.comment == "other":
@@ -146,6 +148,7 @@ class FakeDetector(GumtreeDevice):
 def servers(folder: Path) -> Iterator[MultiDeviceTestContext]:
     properties = {
         "ScriptDirectory": str(folder / "scripts"),
+        "RawDirectory": str(folder / "raw"),
         "DataDirectory": str(folder / "reduced"),
         "DetectorDevice": "test/detector/fake",
         "LogicalKeys": ["detector/beam_center_y=test/detector/fake/beam_center_y"],
@@ -501,18 +504,56 @@ def test_live_follows_the_detector_and_survives_errors(device, detector, events,
     detector.Push(80)
     events.wait("total", 80)
     assert events.of("state") == []  # idle all the time
+    wait_until(lambda: re.fullmatch(r"Follows .*; reduced its image of \d\d:\d\d:\d\d\.", device.status()))
     unknown = [line for line in device.log if "beam_center_y" in line]
     assert len(unknown) == 1, device.log
     assert unknown[0].startswith("Live: detector/beam_center_y: ")
     detector.Push(400)
     events.wait("log", lambda lines: "ValueError: too many" in lines[-1])
     assert device.log[-1].startswith("Live: average.py, line ")
+    events.wait("state", DevState.ALARM)
+    assert device.status() == device.log[-1]
     detector.Push(20)
     events.wait("total", 20)
+    events.wait("state", DevState.ON)
     device.live = False
+    assert device.status().startswith("No longer follows")
     detector.Push(60)
     assert run(device, "Tell", wait_until) == DevState.ON
     assert device.total == 20
+
+
+def test_after_an_action_that_failed_a_live_update_clears_the_alarm(device, detector, events, wait_until):
+    events.follow(device, "state")
+    assert run(device, "Fail", wait_until) == DevState.ALARM
+    device.live = True
+    assert device.state() == DevState.ALARM
+    detector.Push(40)
+    events.wait("state", DevState.ON)
+
+
+def test_a_run_is_a_file_that_exists_given_whole_or_by_its_name(device, folder):
+    (folder / "raw").mkdir(exist_ok=True)
+    file = folder / "raw" / "run 1.nxs"
+    file.touch()
+    device.sample = "run 1.nxs"
+    assert device.sample == str(file)
+    device.sample = str(file)
+    assert device.sample == str(file)
+    refused = failure(device.write_attribute, "sample", "run 2.nxs")
+    assert refused.reason == "FILE_MISSING"
+    assert "'run 2.nxs': there is no such file" in refused.desc
+    assert str(folder / "raw") in refused.desc
+    assert device.sample == str(file)
+    device.sample = ""
+    assert device.sample == ""
+
+
+def test_the_unit_of_a_curve_is_that_of_the_data(device, wait_until):
+    assert device.get_attribute_config("iq").unit == "1/cm"
+    assert run(device, "MakeAverage", wait_until) == DevState.ON
+    units = {name: device.get_attribute_config(name).unit for name in ("iq", "iq_errors", "iq_q", "total")}
+    assert units == {"iq": "counts", "iq_errors": "counts", "iq_q": "1/angstrom", "total": "counts"}
 
 
 def test_an_image_that_comes_during_an_action_is_reduced_after_it(device, detector, events):
