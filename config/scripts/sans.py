@@ -130,8 +130,8 @@ class SansReduction(Script):
         if self.q_min >= self.q_max:
             raise GumtreeError(
                 "BAD_RANGE",
-                f"The lowest q is {self.q_min:g} and the highest {self.q_max:g} 1/angstrom: give a lowest below "
-                "the highest.",
+                f"The lowest q is {self.q_min:g} and the highest {self.q_max:g} 1/angstrom: give a lowest "
+                "below the highest.",
             )
         if self.weighting == "inverse variance" and self.zero_count_variance == 0:
             raise GumtreeError(

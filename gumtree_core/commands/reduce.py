@@ -35,7 +35,24 @@ class _Scripts(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
         from gumtree_core.scripts import load_script
 
-        return _command(name, load_script(name))
+        try:
+            return _command(name, load_script(name))
+        except GumtreeError as error:
+            if error.reason == "SCRIPT_BROKEN" and name in self.list_commands(ctx):
+                return _Broken(name, error)
+            raise
+
+
+class _Broken(click.Command):
+    """A shipped script that cannot be loaded: listed with the reason, which whoever runs it is told too."""
+
+    def __init__(self, name: str, error: GumtreeError) -> None:
+        super().__init__(name, short_help=f"Cannot be loaded: {error.message}")
+        self._error = error
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Raise the reason, before any option is looked at."""
+        raise self._error
 
 
 reduce = _Scripts("reduce", help="Run a reduction script on files: SCRIPT is its name or a .py file.")
@@ -45,13 +62,19 @@ def _command(name: str, script: type[Script]) -> click.Command:
     interface = script.interface()
     if not interface.actions:
         raise GumtreeError("SCRIPT_BROKEN", f"{name} has no action to run; mark a method with @action.")
+    taken = {"output", "action"} & {parameter.name for parameter in interface.parameters}
+    if taken:
+        raise GumtreeError(
+            "SCRIPT_BROKEN",
+            f"{name}: the parameter {taken.pop()} is an option of `gumtree reduce`; choose another name.",
+        )
     actions = [action.name for action in interface.actions]
     options: list[click.Parameter] = [_option(parameter) for parameter in interface.parameters]
     options.append(
         click.Option(
             ["--output", "-o"],
             type=click.Path(path_type=Path),
-            help="File or folder for the result; the present folder unless given.",
+            help="File or folder for the result, made if need be; the present folder unless given.",
         )
     )
     if len(actions) > 1:

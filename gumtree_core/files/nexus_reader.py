@@ -172,7 +172,7 @@ def _open(path: Path) -> Iterator[h5py.File]:
         raise GumtreeError("FILE_MISSING", f"{path} does not exist. Give the path of a data file.") from error
     except OSError as error:
         if not h5py.is_hdf5(path):
-            raise GumtreeError("FILE_FORMAT_UNKNOWN", f"{path} is no HDF5 file: {error}.") from error
+            raise GumtreeError("FILE_FORMAT_UNKNOWN", f"{path} is no HDF5 file. ({error})") from error
         file = _open_again(path)
     with file:
         yield file
@@ -185,7 +185,7 @@ def _open_again(path: Path) -> h5py.File:
     except OSError as error:
         raise GumtreeError(
             "FILE_DAMAGED",
-            f"{path} cannot be read: {error}. It may be truncated; copy it again from its source.",
+            f"{path} cannot be read: it is truncated or damaged. Copy it again from its source. ({error})",
         ) from error
 
 

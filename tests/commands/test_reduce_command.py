@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,23 @@ def test_the_shipped_scripts_are_listed(gumtree):
     assert code == 0
     assert "sans" in out
     assert "Reduce a SANS run to I(q)." in out
+
+
+def test_a_shipped_script_that_is_broken_does_not_hide_the_others(gumtree, monkeypatch, tmp_path):
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "shipped" / "good.py").write_text(SCRIPT)
+    (tmp_path / "shipped" / "torn.py").write_text("def torn(:\n")
+    monkeypatch.setattr("gumtree_core.scripts.loading.shipped_scripts", lambda: tmp_path / "shipped")
+    code, out, _ = gumtree("reduce", "--help")
+    assert code == 0
+    assert re.search(r"good\s+\w+", out)
+    assert re.search(r"torn\s+Cannot be loaded: torn.py, line 1", out)
+    assert "SCRIPT_BROKEN" in refused(gumtree("reduce", "torn", "--slope", "1"))
+
+
+def test_a_parameter_may_not_take_the_place_of_our_own_options(gumtree, tmp_path):
+    (tmp_path / "own.py").write_text(SCRIPT.replace("slope", "output"))
+    assert "the parameter output is an option" in refused(gumtree("reduce", "own.py", "--output", "1"))
 
 
 def test_each_parameter_of_the_sans_script_is_an_option(gumtree):
