@@ -311,11 +311,17 @@ class GumtreeDevice(Device):
 
     def hints(self) -> dict[str, Any]:
         """What `ui_hints` publishes; devices with dynamic members extend it."""
+        commands = {name: dict(hint) for name, hint in _hints_of(type(self), _COMMAND_HINT).items()}
+        idle = str(self.idle_state)
+        for hint in commands.values():
+            states = hint.get("allowed_states", [])
+            if "ON" in states and idle not in states:
+                hint["allowed_states"] = [*states, idle]
         return {
             "schema": HINTS_SCHEMA,
             "groups": list(self.ui_groups),
             "attributes": _hints_of(type(self), _ATTRIBUTE_HINT),
-            "commands": _hints_of(type(self), _COMMAND_HINT),
+            "commands": commands,
         }
 
 

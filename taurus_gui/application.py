@@ -35,6 +35,7 @@ def run(
     instrument: str | None,
     tango_host: str | None,
     devices: Sequence[str],
+    data_dir: Path | None,
     screenshot: Path | None,
     size: tuple[int, int],
     theme_name: str | None,
@@ -47,12 +48,13 @@ def run(
     GumtreeError
         As `discovery.find`; SCREENSHOT_NOT_SAVED if the file cannot be written.
     """
-    found = find(instrument, tango_host, devices)
+    found = find(instrument, tango_host, devices, data_dir)
     application = make_application()
     collector = GarbageCollector()
     theme.apply(application, theme_name or theme.preferred(application))
     window = InstrumentWindow(
-        found.name, [(entry.label, TangoSource(found.resource(entry))) for entry in found.devices]
+        found.title or found.name,
+        [(entry.label, TangoSource(found.resource(entry))) for entry in found.devices],
     )
     window.resize(*size)
     window.show()

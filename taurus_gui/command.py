@@ -34,6 +34,12 @@ class _Size(click.ParamType):
     "--device", "devices", metavar="NAME", multiple=True, help="Show this device instead. Repeatable."
 )
 @click.option(
+    "--data-dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="As given to `gumtree up --data-dir`.",
+)
+@click.option(
     "--screenshot",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -46,6 +52,7 @@ def gui(
     instrument: str | None,
     tango_host: str | None,
     devices: tuple[str, ...],
+    data_dir: Path | None,
     screenshot: Path | None,
     size: tuple[int, int],
     theme: str | None,
@@ -61,7 +68,7 @@ def gui(
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     _require_qt()
     run = importlib.import_module("taurus_gui.application").run
-    sys.exit(run(instrument, tango_host, devices, screenshot, size, theme, timeout))
+    sys.exit(run(instrument, tango_host, devices, data_dir, screenshot, size, theme, timeout))
 
 
 def _has_display() -> bool:

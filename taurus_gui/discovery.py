@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import tango
 
@@ -31,6 +32,7 @@ class Instrument:
     name: str
     tango_host: str
     devices: tuple[DeviceEntry, ...]
+    title: str = ""
 
     def resource(self, entry: DeviceEntry) -> str:
         """The name with which a DeviceProxy is made, whatever the environment says."""
@@ -39,7 +41,12 @@ class Instrument:
         return f"tango://{self.tango_host}/{entry.name}"
 
 
-def find(instrument: str | None, tango_host: str | None, devices: Sequence[str] = ()) -> Instrument:
+def find(
+    instrument: str | None,
+    tango_host: str | None,
+    devices: Sequence[str] = (),
+    data_dir: Path | None = None,
+) -> Instrument:
     """Find the instrument to show.
 
     Parameters
@@ -50,6 +57,8 @@ def find(instrument: str | None, tango_host: str | None, devices: Sequence[str] 
         HOST:PORT of a Tango database; None: what the running instrument says, else $TANGO_HOST.
     devices
         Names of devices to show, in place of the instrument's.
+    data_dir
+        What was given to `gumtree up --data-dir`.
 
     Raises
     ------
@@ -60,6 +69,14 @@ def find(instrument: str | None, tango_host: str | None, devices: Sequence[str] 
         running = _only(instrument) if instrument and not tango_host else None
         host = tango_host or (running.tango_host if running else os.environ.get("TANGO_HOST", ""))
         return Instrument(instrument or "Devices", host, entries([(name, "") for name in devices]))
+    if data_dir is not None:
+        found = _read_record(data_dir)
+        if found is None:
+            raise GumtreeError(
+                "INSTRUMENT_NOT_RUNNING",
+                f"No instrument runs in {data_dir}; start it with 'gumtree up --data-dir {data_dir}'.",
+            )
+        return found
     if tango_host is None:
         found = _only(instrument)
         if found is not None:
@@ -80,24 +97,27 @@ def _running(instrument: str | None) -> dict[str, Instrument]:
     names = [instrument] if instrument else sorted(p.parent.name for p in parent.glob("*/run.json"))
     found: dict[str, Instrument] = {}
     for name in names:
-        path = data_directory(name) / "run.json"
-        try:
-            found[name] = Instrument(name, *_record(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise GumtreeError(
-                "INSTRUMENT_NOT_RUNNING",
-                f"{path} cannot be read ({error}); start the instrument again with 'gumtree up {name}'.",
-            ) from error
+        running = _read_record(data_directory(name))
+        if running is not None:
+            found[name] = running
     return found
 
 
-def _record(text: str) -> tuple[str, tuple[DeviceEntry, ...]]:
-    """Tango host and devices of a `run.json`."""
-    data = json.loads(text)
-    devices = [(str(each["name"]), each.get("alias") or "") for each in data["devices"]]
-    return str(data["tango_host"]), entries(devices)
+def _read_record(folder: Path) -> Instrument | None:
+    """What the `run.json` of a data directory tells; None if there is none."""
+    path = folder / "run.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        devices = [(str(each["name"]), each.get("alias") or "") for each in data["devices"]]
+        name = str(data.get("instrument") or folder.name)
+        return Instrument(name, str(data["tango_host"]), entries(devices), str(data.get("title") or ""))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise GumtreeError(
+            "INSTRUMENT_NOT_RUNNING",
+            f"{path} cannot be read ({error}); start the instrument again with 'gumtree up'.",
+        ) from error
 
 
 def _only(instrument: str | None) -> Instrument | None:

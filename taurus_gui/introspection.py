@@ -121,7 +121,7 @@ def _parameter(config: tango.AttributeInfoEx) -> Parameter:
         unit=_set(config.unit),
         minimum=_number(config.min_value),
         maximum=_number(config.max_value),
-        choices=tuple(config.enum_labels),
+        choices=tuple(map(_spoken, config.enum_labels)),
         format=_format(config),
         ndim=_NDIM[config.data_format],
         help=_set(config.description),
@@ -135,12 +135,17 @@ def _result(config: tango.AttributeInfoEx) -> Result:
         kind=_KINDS[config.data_type],
         label=readable(config.label or config.name, config.name),
         unit=_set(config.unit),
-        choices=tuple(config.enum_labels),
+        choices=tuple(map(_spoken, config.enum_labels)),
         format=_format(config),
         ndim=_NDIM[config.data_format],
         help=_set(config.description),
         level=_level(config.disp_level),
     )
+
+
+def _spoken(label: str) -> str:
+    """`LIVE_TIME`, a name in a program, as `Live time`; other labels as they are."""
+    return label.replace("_", " ").capitalize() if label.isupper() and len(label) > 2 else label
 
 
 def _action(info: tango.CommandInfo) -> Action | None:

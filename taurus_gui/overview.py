@@ -131,7 +131,7 @@ class Overview(QtWidgets.QWidget):
         halves = QtWidgets.QSplitter(QtCore.Qt.Orientation.Vertical)
         halves.addWidget(above)
         halves.addWidget(below)
-        halves.setSizes([430, 440])
+        halves.setSizes([375, 495])
         halves.setChildrenCollapsible(False)
         above.setChildrenCollapsible(False)
         for splitter in (above, halves):

@@ -16,6 +16,9 @@ from taurus_gui.widgets.device_tree import DeviceTree
 from taurus_gui.widgets.messages import Messages
 from taurus_gui.widgets.panel import DevicePanel
 
+EMPTY, FILLED = 54, 110
+"""Heights of the messages before and after the first one, in pixels."""
+
 
 class InstrumentWindow(TaurusMainWindow):
     """A window that builds itself from the devices it is given.
@@ -58,7 +61,10 @@ class InstrumentWindow(TaurusMainWindow):
             self.tabs.addTab(panel, model.label)
         self.setCentralWidget(self.tabs)
         self._dock(name, self.tree, QtCore.Qt.DockWidgetArea.LeftDockWidgetArea, 300)
-        self._dock("Messages", self.messages, QtCore.Qt.DockWidgetArea.BottomDockWidgetArea, 92)
+        dock = self._dock("Messages", self.messages, QtCore.Qt.DockWidgetArea.BottomDockWidgetArea, EMPTY)
+        self.messages.first.connect(
+            lambda: self.resizeDocks([dock], [FILLED], QtCore.Qt.Orientation.Vertical)
+        )
         self.setCorner(QtCore.Qt.Corner.BottomLeftCorner, QtCore.Qt.DockWidgetArea.LeftDockWidgetArea)
         self.tabs.setCornerWidget(self._switches())
         self._taurus_menu()
@@ -97,7 +103,9 @@ class InstrumentWindow(TaurusMainWindow):
             widget.close()
         super().closeEvent(event)
 
-    def _dock(self, title: str, widget: QtWidgets.QWidget, area: QtCore.Qt.DockWidgetArea, size: int) -> None:
+    def _dock(
+        self, title: str, widget: QtWidgets.QWidget, area: QtCore.Qt.DockWidgetArea, size: int
+    ) -> QtWidgets.QDockWidget:
         dock = QtWidgets.QDockWidget(title, self)
         dock.setObjectName(title)
         dock.setFeatures(QtWidgets.QDockWidget.DockWidgetFeature.DockWidgetMovable)
@@ -111,6 +119,7 @@ class InstrumentWindow(TaurusMainWindow):
         direction = QtCore.Qt.Orientation.Horizontal if left else QtCore.Qt.Orientation.Vertical
         self.resizeDocks([dock], [size], direction)
         self.viewMenu.addAction(dock.toggleViewAction())
+        return dock
 
     def _switches(self) -> QtWidgets.QWidget:
         """Beside the tabs: what concerns all panels."""

@@ -5,18 +5,24 @@ from __future__ import annotations
 import time
 
 from taurus_gui import theme
-from taurus_gui.qt import QtGui, QtWidgets
+from taurus_gui.qt import QtCore, QtGui, QtWidgets
 
 KEPT = 500
+LINE = 26
+"""Height of one line, in pixels."""
 
 
 class Messages(QtWidgets.QListWidget):
     """Time, device and sentence; errors in colour. The same sentence again is counted."""
 
+    first = QtCore.Signal()
+    """There was no message until now."""
+
     def __init__(self) -> None:
         super().__init__()
         self.setWordWrap(True)
         self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setMinimumHeight(LINE)
         self._last = ("", "")
         self._times = 0
 
@@ -32,6 +38,8 @@ class Messages(QtWidgets.QListWidget):
         else:
             item = QtWidgets.QListWidgetItem(text)
             self.addItem(item)
+            if self.count() == 1:
+                self.first.emit()
         if error:
             item.setForeground(QtGui.QColor(theme.current().error))
         while self.count() > KEPT:

@@ -52,6 +52,17 @@ def test_the_running_instrument_is_found_by_its_name_and_without(data):
         assert found.resource(found.devices[0]) == "tango://127.0.0.1:12345/sans/motor/sample_x"
 
 
+def test_an_instrument_with_a_data_directory_of_its_own_is_found_by_that(data, tmp_path):
+    data("elsewhere", json.dumps({**RUN, "instrument": "sans", "title": "Small angles"}))
+    data("powder")
+
+    found = find(None, None, data_dir=tmp_path / "elsewhere")
+    assert (found.name, found.title, len(found.devices)) == ("sans", "Small angles", 2)
+    with pytest.raises(GumtreeError, match="gumtree up --data-dir") as told:
+        find(None, None, data_dir=tmp_path / "nowhere")
+    assert told.value.reason == "INSTRUMENT_NOT_RUNNING"
+
+
 @pytest.mark.parametrize(
     ("running", "asked", "reason"),
     [

@@ -84,12 +84,12 @@ def test_shapes_and_enumeration_labels_are_kept():
         [
             config("image", data_format=AttrDataFormat.IMAGE),
             config("spectrum", data_format=AttrDataFormat.SPECTRUM),
-            config("mode", CmdArgType.DevEnum, enum_labels=["A", "B"]),
+            config("mode", CmdArgType.DevEnum, enum_labels=["A", "LIVE_TIME", "as written"]),
         ]
     )
 
     assert (made.result("image").ndim, made.result("spectrum").ndim) == (2, 1)
-    assert made.result("mode").choices == ("A", "B")
+    assert made.result("mode").choices == ("A", "Live time", "as written")
 
 
 def test_state_status_and_hints_are_no_values_to_show_and_encoded_data_cannot_be():

@@ -313,5 +313,6 @@ def test_the_hints_say_what_tango_has_no_place_for(device):
 
 def test_idle_is_what_the_property_says(context):
     device = context.get_device("test/sample/standby")
+    assert json.loads(device.ui_hints)["commands"]["Double"]["allowed_states"] == ["ON", "ALARM", "STANDBY"]
     assert device.state() == DevState.STANDBY
     assert device.Double(2.0) == 4
