@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from .joint_folding import fold_related
 from .selection import Array, Selection, Shape
 from .uncertainty import REMEMBERED, Floats, Recipe, Source, Term, Uncertainty, independent, warn_lost
 
@@ -25,6 +26,13 @@ class DimensionSum:
     def result_shape(self) -> Shape:
         """Of the sums."""
         return tuple(length for axis, length in enumerate(self.shape) if axis not in self.axes)
+
+    def places(self) -> NDArray[np.intp]:
+        """Give each element's place in the flat result; negative: it takes no part."""
+        kept = iter(range(len(self.result_shape)))
+        order = [None if axis in self.axes else next(kept) for axis in range(len(self.shape))]
+        rows = Selection.whole(self.result_shape).rearranged(order).index(self.shape)
+        return rows if self.keep is None else np.where(self.keep, rows, -1)
 
     def total(self, array: Array) -> Array:
         """Sum an array that broadcasts to `shape`."""
@@ -74,6 +82,10 @@ class BinSum:
     result_shape: Shape
     rows: NDArray[np.intp]
 
+    def places(self) -> NDArray[np.intp]:
+        """Give each element's place in the flat result; negative: it takes no part."""
+        return self.rows
+
     def total(self, array: Array) -> Floats:
         """Sum an array that broadcasts to `shape`; float64."""
         size = prod(self.result_shape)
@@ -99,7 +111,11 @@ def fold(uncertainty: Uncertainty, reduction: DimensionSum | BinSum, operation: 
         return uncertainty
     if independent():
         return Uncertainty.of(reduction.total(uncertainty.variances(reduction.shape)))
-    return Uncertainty(tuple(reduction.fold(term, operation) for term in uncertainty.terms))
+    terms = [reduction.fold(term, operation) for term in uncertainty.terms]
+    shape, result_shape = reduction.shape, reduction.result_shape
+    if len(terms) > 1 and prod(shape) > REMEMBERED:
+        terms = fold_related(uncertainty.terms, terms, reduction.places(), shape, result_shape, operation)
+    return Uncertainty(tuple(terms))
 
 
 def _fold(

@@ -12,6 +12,7 @@ from ..errors import GumtreeError
 from . import units
 from .axis import Axis
 from .checks import is_dataset
+from .metadata import along, follow
 from .selection import Array, Selector, take
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def get(ds: Dataset, key: Any) -> Dataset:
         By coordinate: anything that is no integer, in the axis' unit or one of its own. A range holds ``start
         <= coordinate < stop``; a bin belongs to it where its middle does. A single coordinate gives the bin
         that holds it, or the point that lies there.
+    ``ds[np.newaxis]``
+        Inserts a dimension of length 1 named ``"new"``; `Dataset.expand_dims` gives it a name.
     ``ds[mask]``
         Where a boolean array or Dataset is true; of more than one dimension, the result has the dimension
         ``"element"``.
@@ -59,16 +62,26 @@ def get(ds: Dataset, key: Any) -> Dataset:
         position(ds, dim)
         return select(ds, {dim: _selector(ds, dim, key)})
     items = key if isinstance(key, tuple) else (key,)
-    if sum(item is Ellipsis for item in items) > 1 or len([i for i in items if i is not Ellipsis]) > ds.ndim:
+    made = sum(item is None for item in items)
+    if sum(item is Ellipsis for item in items) > 1 or (
+        len([i for i in items if i is not Ellipsis]) - made > ds.ndim
+    ):
         raise GumtreeError(
             "BAD_INDEX", f"{ds.name} has {ds.ndim} dimensions; {len(items)} selections are too many."
         )
     if any(item is Ellipsis for item in items):
         at = next(k for k, item in enumerate(items) if item is Ellipsis)
-        fill = (slice(None),) * (ds.ndim - len(items) + 1)
+        fill = (slice(None),) * (ds.ndim - len(items) + made + 1)
         items = (*items[:at], *fill, *items[at + 1 :])
-    selected = dict(zip(ds.dims, items, strict=False))
-    return select(ds, {name: _selector(ds, name, item) for name, item in selected.items()})
+    selected = dict(zip(ds.dims, (item for item in items if item is not None), strict=False))
+    result = select(ds, {name: _selector(ds, name, item) for name, item in selected.items()})
+    if made:
+        from .reshaping import expand_dims, fresh
+
+        left = [item for item in items if not isinstance(item, int | np.integer)]
+        for at in (place for place, item in enumerate(left) if item is None):
+            result = expand_dims(result, fresh(result.dims), at)
+    return result
 
 
 def position(ds: Dataset, dim: str) -> int:
@@ -94,7 +107,13 @@ def select(ds: Dataset, key: Mapping[str, Selector]) -> Dataset:
         uncertainty=ds.uncertainty.taken(places, ds.shape),
         axes={name: _take_axis(axis, whole) for name, axis in ds.axes.items()},
         masks={name: take(mask, places) for name, mask in ds.raw_masks.items()},
-        metadata={name: _take_metadata(value, whole, ds.sizes) for name, value in ds.metadata.items()},
+        metadata=follow(
+            ds.metadata,
+            {name: ds.sizes[name] for name in whole},
+            lambda value: select(
+                value, {name: whole[name] for name in along(value, ds.sizes) if name in whole}
+            ),
+        ),
     )
 
 
@@ -111,13 +130,6 @@ def _take_values(values: Array, places: Sequence[Selector]) -> Array:
 def _take_axis(axis: Axis, key: Mapping[str, Selector]) -> Axis:
     own = {name: item for name, item in key.items() if name in (axis.dims or ())}
     return axis.taken(own) if own else axis
-
-
-def _take_metadata(value: Any, key: Mapping[str, Selector], sizes: Mapping[str, int]) -> Any:
-    if not is_dataset(value):
-        return value
-    own = {name: item for name, item in key.items() if value.sizes.get(name) == sizes[name]}
-    return select(value, own) if own else value
 
 
 def _selector(ds: Dataset, dim: str, item: Any) -> Selector:

@@ -12,7 +12,8 @@ from ..errors import GumtreeError
 from .axis import Axis, place
 from .dataset import Dataset
 from .folding import join
-from .selection import Array, rearrange
+from .reshaping import expand_dims
+from .selection import Array
 
 
 def concatenate(parts: Sequence[Dataset], dim: str) -> Dataset:
@@ -74,21 +75,11 @@ def stack(parts: Sequence[Dataset], dim: str, axis: Any = None) -> Dataset:
         raise GumtreeError(
             "BAD_DIMENSIONS", f"{first.name} has a dimension '{dim}' already; use concatenate()."
         )
-    joined = concatenate([_raised(part, dim) for part in parts], dim)
+    joined = concatenate([expand_dims(part, dim) for part in parts], dim)
     return (
         joined
         if axis is None
         else joined.replace(axes={**joined.axes, dim: place(axis, dim, joined.dims, joined.shape)})
-    )
-
-
-def _raised(part: Dataset, dim: str) -> Dataset:
-    places = [None, *range(part.ndim)]
-    return part.derive(
-        values=rearrange(part.values, places),
-        dims=(dim, *part.dims),
-        uncertainty=part.uncertainty.rearranged(places),
-        masks={name: rearrange(mask, places) for name, mask in part.raw_masks.items()},
     )
 
 
