@@ -28,6 +28,8 @@ _SYMBOLS = {
     "multiply": "*",
     "divide": "/",
     "power": "**",
+    "floor_divide": "//",
+    "remainder": "%",
     "less": "<",
     "less_equal": "<=",
     "greater": ">",
@@ -231,6 +233,9 @@ def _arguments(function: np.ufunc, a: _Operand, b: _Operand, symbol: str) -> tup
     if rule.unit in ("same", "arc"):
         y, factor, unit = _in_one_unit(a, b, symbol)
         return x, _real(y), unit if rule.unit == "same" else "rad", factor
+    if rule.unit == "ratio":
+        y, factor, _ = _in_one_unit(a, b, symbol) if b.unit else (b.values, 1.0, "")
+        return x, _real(y), "" if b.unit else a.unit, factor
     if rule.unit == "product":
         return x, y, units.multiply(a.unit, b.unit), 1.0
     if rule.unit == "quotient":

@@ -12,8 +12,27 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from ..errors import GumtreeError
-from . import arithmetic, checks, display, indexing, reductions, statistics, units
+from . import (
+    arithmetic,
+    checks,
+    choosing,
+    display,
+    grouping,
+    indexing,
+    neighbours,
+    numpy_functions,
+    quantiles,
+    rebinning,
+    reductions,
+    reordering,
+    reshaping,
+    running,
+    statistics,
+    units,
+)
 from .axis import Axis, place, read_only
+from .grouping import Groups
+from .metadata import follow
 from .selection import Array, Shape, rearrange
 from .uncertainty import Floats, Uncertainty
 
@@ -85,6 +104,8 @@ class Dataset(NDArrayOperatorsMixin):
     __imul__ = NDArrayOperatorsMixin.__mul__
     __itruediv__ = NDArrayOperatorsMixin.__truediv__
     __ipow__ = NDArrayOperatorsMixin.__pow__
+    __ifloordiv__ = NDArrayOperatorsMixin.__floordiv__
+    __imod__ = NDArrayOperatorsMixin.__mod__
     __iand__ = NDArrayOperatorsMixin.__and__
     __ior__ = NDArrayOperatorsMixin.__or__
 
@@ -328,7 +349,9 @@ class Dataset(NDArrayOperatorsMixin):
         dims = tuple(names.get(name, name) for name in self._dims)
         checks.unique(dims)
         axes = {names.get(name, name): axis.renamed(names) for name, axis in self._axes.items()}
-        return self.derive(dims=dims, axes=axes)
+        old_sizes = {name: self.sizes[name] for name in names}
+        metadata = follow(self._metadata, old_sizes, lambda value: _renamed(value, names))
+        return self.derive(dims=dims, axes=axes, metadata=metadata)
 
     def transpose(self, *dims: str) -> Dataset:
         """Order the dimensions anew, all or reversed; a view.
@@ -353,10 +376,10 @@ class Dataset(NDArrayOperatorsMixin):
         return np.array(self._values, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        return arithmetic.apply(function, method, inputs, options)
+        return numpy_functions.apply_ufunc(function, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        return statistics.apply(function, args, options)
+        return numpy_functions.apply(function, args, options)
 
     def __getitem__(self, key: Any) -> Dataset:
         return indexing.get(self, key)
@@ -425,6 +448,22 @@ class Dataset(NDArrayOperatorsMixin):
         """Standard deviation of the values; see `statistics.std`."""
         return statistics.std(self, dims, ddof)
 
+    def var(self, dims: str | Sequence[str] | None = None, ddof: int = 0) -> Dataset:
+        """Variance of the values; see `statistics.var`."""
+        return statistics.var(self, dims, ddof)
+
+    def median(self, dims: str | Sequence[str] | None = None) -> Dataset:
+        """Middle of the values, with an approximate error; see `quantiles.quantile`."""
+        return quantiles.quantile(self, 0.5, dims)
+
+    def quantile(self, q: float, dims: str | Sequence[str] | None = None) -> Dataset:
+        """Value below which a fraction lies, with an approximate error; see `quantiles.quantile`."""
+        return quantiles.quantile(self, q, dims)
+
+    def prod(self, dims: str | Sequence[str] | None = None) -> Dataset:
+        """Product over dimensions; see `running.product`."""
+        return running.product(self, dims)
+
     def min(self, dims: str | Sequence[str] | None = None) -> Dataset:
         """Smallest element; see `statistics.extreme`."""
         return statistics.extreme(self, dims, "min")
@@ -437,6 +476,84 @@ class Dataset(NDArrayOperatorsMixin):
         """Sum the elements of each bin; see `reductions.bin_sum`."""
         return reductions.bin_sum(self, index, n_bins, dim, axis)
 
+    def groupby(
+        self, by: Any, edges: Any = None, *, dim: str | None = None, name: str | None = None
+    ) -> Groups:
+        """Group elements by labels or bins, for a sum, mean and so on; see `grouping.groupby`."""
+        return grouping.groupby(self, by, edges, dim=dim, name=name)
+
+    def histogram(self, edges: Mapping[str, Any], zero_count_variance: float) -> Dataset:
+        """Count events in bins of their coordinates; see `grouping.histogram`."""
+        return grouping.histogram(self, edges, zero_count_variance)
+
+    def rebin(self, axis: str, edges: Any, density: bool = False) -> Dataset:
+        """Distribute counts, or average a density, over other bins; see `rebinning.rebin`."""
+        return rebinning.rebin(self, axis, edges, density)
+
+    def interpolate(self, axis: str, points: Any) -> Dataset:
+        """Interpolate linearly along an axis; see `neighbours.interpolate`."""
+        return neighbours.interpolate(self, axis, points)
+
+    def integrate(self, axis: str, dim: str | None = None) -> Dataset:
+        """Integrate over a coordinate; see `running.integrate`."""
+        return running.integrate(self, axis, dim)
+
+    def gradient(self, axis: str, dim: str | None = None) -> Dataset:
+        """Differentiate by a coordinate; see `neighbours.gradient`."""
+        return neighbours.gradient(self, axis, dim)
+
+    def diff(self, dim: str, n: int = 1) -> Dataset:
+        """Subtract from each element the one before; see `neighbours.diff`."""
+        return neighbours.diff(self, dim, n)
+
+    def cumsum(self, dim: str) -> Dataset:
+        """Sum up to each element; see `running.cumsum`."""
+        return running.cumsum(self, dim)
+
+    def cumprod(self, dim: str) -> Dataset:
+        """Multiply up to each element; see `running.cumprod`."""
+        return running.cumprod(self, dim)
+
+    def clip(self, low: Any = None, high: Any = None) -> Dataset:
+        """Limit the values; see `choosing.clip`."""
+        return choosing.clip(self, low, high)
+
+    def reshape(self, sizes: Mapping[str, int], dim: str | None = None) -> Dataset:
+        """Make several dimensions of one; a view; see `reshaping.split_dimension`."""
+        return reshaping.split_dimension(self, sizes, dim)
+
+    def flatten(self, dims: Sequence[str] | None = None, to: str = "element") -> Dataset:
+        """Make one dimension of several; see `reshaping.flatten`."""
+        return reshaping.flatten(self, dims, to)
+
+    def expand_dims(self, dim: str, at: int = 0) -> Dataset:
+        """Insert a dimension of length 1; a view; see `reshaping.expand_dims`."""
+        return reshaping.expand_dims(self, dim, at)
+
+    def squeeze(self, dims: str | Sequence[str] | None = None) -> Dataset:
+        """Remove dimensions of length 1; a view; see `reshaping.squeeze`."""
+        return reshaping.squeeze(self, dims)
+
+    def split(self, sections: int | Sequence[int], dim: str | None = None) -> list[Dataset]:
+        """Cut into parts along a dimension; views; see `reshaping.divide`."""
+        return reshaping.divide(self, sections, dim)
+
+    def sort(self, by: Any = None, descending: bool = False) -> Dataset:
+        """Sort along a dimension by an axis or by values; see `reordering.sort`."""
+        return reordering.sort(self, by, descending)
+
+    def roll(self, dim: str, shift: int) -> Dataset:
+        """Move the data against their coordinates; see `reordering.roll`."""
+        return reordering.roll(self, dim, shift)
+
+    def repeat(self, dim: str, repeats: Any) -> Dataset:
+        """Take each element several times; see `reordering.repeat`."""
+        return reordering.repeat(self, dim, repeats)
+
+    def tile(self, dim: str, times: int) -> Dataset:
+        """Put the data behind themselves several times; see `reordering.tile`."""
+        return reordering.tile(self, dim, times)
+
     def covariance(self) -> Floats:
         """Give the covariance matrix of the elements; see `statistics.covariance`."""
         return statistics.covariance(self)
@@ -444,6 +561,10 @@ class Dataset(NDArrayOperatorsMixin):
     def correlation(self) -> Floats:
         """Give the correlation matrix of the elements; see `statistics.covariance`."""
         return statistics.correlation(self)
+
+
+def _renamed(value: Dataset, names: Mapping[str, str]) -> Dataset:
+    return value.rename(**{old: new for old, new in names.items() if old in value.dims})
 
 
 def scalar(value: float, error: float = 0.0, unit: str = "", *, title: str = "", source: str = "") -> Dataset:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +21,8 @@ def concatenate(parts: Sequence[Dataset], dim: str) -> Dataset:
     """Put Datasets one after another along a dimension that they have.
 
     Units are converted to the first's. Axes along `dim` are joined, bin edges where one part ends at the edge
-    that the next begins with; other axes agree. Of the metadata, what is the same in all parts remains.
+    that the next begins with; other axes agree. Metadata that runs along `dim` is
+    joined too; of other metadata, what is the same in all parts remains.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def concatenate(parts: Sequence[Dataset], dim: str) -> Dataset:
         uncertainty=join([(part.uncertainty, part.shape) for part in parts], axis, entry),
         axes=_joined_axes(parts, dim, values.shape),
         masks=_joined_masks(parts, axis),
-        metadata=_common_metadata(parts),
+        metadata=_joined_metadata([part.metadata for part in parts], parts, dim),
         history=(*first.history, entry),
     )
 
@@ -152,17 +154,31 @@ def _joined_masks(parts: Sequence[Dataset], axis: int) -> dict[str, Any]:
     }
 
 
-def _common_metadata(parts: Sequence[Dataset]) -> dict[str, Any]:
-    def same(one: Any, other: Any) -> bool:
-        if one is other:
-            return True
-        if type(one) is not type(other) or isinstance(one, Dataset | np.ndarray):
-            return False
-        return bool(one == other)
+def _joined_metadata(
+    given: Sequence[Mapping[str, Any]], parts: Sequence[Dataset], dim: str
+) -> dict[str, Any]:
+    """Join what runs along the dimension in all parts; keep of the rest what is the same in all."""
+    result: dict[str, Any] = {}
+    for name, value in given[0].items():
+        if not all(name in other for other in given):
+            continue
+        values = [other[name] for other in given]
+        if all(isinstance(v, Mapping) for v in values):
+            result[name] = _joined_metadata(values, parts, dim)
+        elif all(
+            isinstance(v, Dataset) and v.sizes.get(dim) == part.sizes[dim]
+            for v, part in zip(values, parts, strict=True)
+        ):
+            with suppress(GumtreeError):
+                result[name] = concatenate(values, dim)
+        elif all(_same(value, other) for other in values):
+            result[name] = value
+    return result
 
-    first = parts[0].metadata
-    return {
-        name: value
-        for name, value in first.items()
-        if all(name in part.metadata and same(value, part.metadata[name]) for part in parts)
-    }
+
+def _same(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    if type(one) is not type(other) or isinstance(one, Dataset | np.ndarray):
+        return False
+    return bool(one == other)

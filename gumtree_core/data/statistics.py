@@ -1,15 +1,14 @@
-"""Weighted averages, spread, extremes, covariances, and NumPy's functions of these names."""
+"""Weighted averages, spread, extremes and covariances."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ..errors import GumtreeError
-from . import arithmetic, reductions
+from . import arithmetic, reductions, units
 from .folding import DimensionSum, fold
 from .reductions import Dims
 from .selection import Array
@@ -71,20 +70,42 @@ def std(ds: Dataset, dims: Dims = None, ddof: int = 0) -> Dataset:
     GumtreeError
         UNKNOWN_DIMENSION.
     """
+    return _spread(ds, dims, ddof, "std")
+
+
+def var(ds: Dataset, dims: Dims = None, ddof: int = 0) -> Dataset:
+    """Variance of the values, the square of `std`; ``d var / d x = 2 (x - mean) / (count - ddof)``.
+
+    Raises
+    ------
+    GumtreeError
+        UNKNOWN_DIMENSION.
+    """
+    return _spread(ds, dims, ddof, "var")
+
+
+def _spread(ds: Dataset, dims: Dims, ddof: int, which: Literal["std", "var"]) -> Dataset:
     axes = reductions.axes_of(ds, dims)
-    reduction = DimensionSum(ds.shape, axes, reductions.kept(ds))
+    keep = reductions.kept(ds)
+    reduction = DimensionSum(ds.shape, axes, keep)
     n = np.asarray(reductions.count(ds, axes), dtype=np.float64)
     with np.errstate(all="ignore"):
         spread_out = tuple(np.newaxis if axis in axes else slice(None) for axis in range(ds.ndim))
         centre = np.asarray(reduction.total(ds.values.astype(np.float64)) / n)
         offset = ds.values - centre[spread_out]
         variance = reduction.total(np.square(offset)) / (n - ddof)
-        values = np.asarray(np.sqrt(np.where(n > ddof, variance, np.nan)))
+        values = np.asarray(np.where(n > ddof, variance, np.nan))
         freedom = np.broadcast_to(n - ddof, values.shape)
-        derivative = offset / (freedom * values)[spread_out]
-        entry = f"std of {ds.name}"
+        if which == "std":
+            values = np.sqrt(values)
+            derivative = offset / (freedom * values)[spread_out]
+        else:
+            derivative = 2 * offset / freedom[spread_out]
+        entry = f"{which} of {ds.name}"
         uncertainty = fold(ds.uncertainty.scaled(derivative), reduction, entry)
     result = reductions.reduced(ds, axes, entry, values=values, uncertainty=uncertainty)
+    if which == "var":
+        result = result.derive(unit=units.power(ds.unit, 2.0))
     few = np.broadcast_to(n <= ddof, values.shape)
     return result.with_masks(**{arithmetic.UNDEFINED: few}) if few.any() else result
 
@@ -166,62 +187,3 @@ def correlation(ds: Dataset) -> Floats:
     sigma = np.sqrt(np.diagonal(matrix))
     with np.errstate(all="ignore"):
         return np.asarray(matrix / np.outer(sigma, sigma))
-
-
-def _over_axis(function: Callable[..., Dataset]) -> Callable[..., Dataset]:
-    def call(ds: Dataset, axis: int | tuple[int, ...] | None = None, **options: Any) -> Dataset:
-        if axis is None:
-            return function(ds, None, **options)
-        places = (axis,) if isinstance(axis, int) else axis
-        bad = [place for place in places if not -ds.ndim <= place < ds.ndim]
-        if bad:
-            raise GumtreeError(
-                "UNKNOWN_DIMENSION", f"{ds.name} has {ds.ndim} dimensions; axis {bad[0]} is none of them."
-            )
-        return function(ds, tuple(ds.dims[place] for place in places), **options)
-
-    return call
-
-
-def _join(parts: Any, axis: int = 0) -> Dataset:
-    from .joining import concatenate
-
-    return concatenate(parts, parts[0].dims[axis])
-
-
-_FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.sum: _over_axis(reductions.total),
-    np.mean: _over_axis(reductions.mean),
-    np.std: _over_axis(std),
-    np.min: _over_axis(lambda ds, dims: extreme(ds, dims, "min")),
-    np.max: _over_axis(lambda ds, dims: extreme(ds, dims, "max")),
-    np.transpose: lambda ds: ds.transpose(),
-    np.concatenate: _join,
-    np.shape: lambda ds: ds.shape,
-    np.ndim: lambda ds: ds.ndim,
-    np.size: lambda ds: ds.size,
-}
-
-
-def apply(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Carry out one of NumPy's functions.
-
-    Raises
-    ------
-    GumtreeError
-        UNSUPPORTED_FUNCTION.
-    """
-    ours = _FUNCTIONS.get(function)
-    if ours is None:
-        raise GumtreeError(
-            "UNSUPPORTED_FUNCTION",
-            f"numpy.{function.__name__} of a Dataset would lose its errors; apply it to .values if that is"
-            " what you"
-            " want.",
-        )
-    try:
-        return ours(*args, **options)
-    except TypeError as error:
-        raise GumtreeError(
-            "UNSUPPORTED_FUNCTION", f"numpy.{function.__name__} of a Dataset: {error}."
-        ) from error

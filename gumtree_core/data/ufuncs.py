@@ -74,12 +74,12 @@ class Binary:
     """``dy/da`` and ``dy/db`` from a, b and y, and the unit.
 
     same: both in one unit, which the result has. product, quotient: as they say. number: both pure numbers.
-    arc: both in one unit, the result in rad.
+    arc: both in one unit, the result in rad. ratio: in one unit, the result without; by a pure number, kept.
     """
 
     left: BinaryDerivative
     right: BinaryDerivative
-    unit: Literal["same", "product", "quotient", "number", "arc"]
+    unit: Literal["same", "product", "quotient", "number", "arc", "ratio"]
 
 
 def _power_left(a: Array, b: Array, y: Array) -> Array:
@@ -97,6 +97,8 @@ BINARY: dict[np.ufunc, Binary] = {
     np.divide: Binary(lambda a, b, y: 1 / b, lambda a, b, y: -y / b, "quotient"),
     np.power: Binary(_power_left, _power_right, "number"),
     np.float_power: Binary(_power_left, _power_right, "number"),
+    np.floor_divide: Binary(lambda a, b, y: 0.0, lambda a, b, y: 0.0, "ratio"),
+    np.remainder: Binary(lambda a, b, y: 1.0, lambda a, b, y: -np.floor(a / b), "same"),
     np.minimum: Binary(lambda a, b, y: 1.0 * (a <= b), lambda a, b, y: 1.0 * (a > b), "same"),
     np.maximum: Binary(lambda a, b, y: 1.0 * (a >= b), lambda a, b, y: 1.0 * (a < b), "same"),
     np.hypot: Binary(lambda a, b, y: a / y, lambda a, b, y: b / y, "same"),

@@ -133,13 +133,11 @@ def test_comparisons_give_booleans_that_combine():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda ds: ds // 2,
-        lambda ds: ds % 2,
         lambda ds: np.floor(ds),
         lambda ds: np.add.reduce(ds),
         lambda ds: np.add(ds, 1, out=np.zeros(2)),
         lambda ds: np.sqrt(ds, where=np.array([True, False])),
-        lambda ds: np.median(ds),
+        lambda ds: np.nanmean(ds),
         lambda ds: np.sum(ds, initial=3),
         lambda ds: ds & 1,
         lambda ds: ~ds,

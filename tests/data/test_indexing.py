@@ -149,7 +149,6 @@ def test_metadata_of_each_scan_point_follows_and_other_metadata_stays(frame):
         (lambda ds: ds[0.5:], "BAD_INDEX"),
         (lambda ds: ds["x", ::0], "BAD_INDEX"),
         (lambda ds: ds["x", 0.5:2.5:1], "BAD_INDEX"),
-        (lambda ds: ds[None], "BAD_INDEX"),
         (lambda ds: ds[np.array([True, False])], "BAD_INDEX"),
         (lambda ds: ds[np.ones((2, 2), dtype=bool)], "BAD_INDEX"),
         (lambda ds: ds["x", 9.5], "COORDINATE_OUT_OF_RANGE"),
