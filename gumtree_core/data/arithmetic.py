@@ -353,6 +353,10 @@ def _merged_axes(left: Any, right: Any, symbol: str) -> dict[str, Axis]:
             # Where the two were cut out of their data; the result lies at neither place.
             del axes[name]
             continue
+        if not known.ndim or not axis.ndim:
+            # A row of a frame meets the frame: the place that it was cut out of says nothing of the result.
+            axes[name] = known if known.ndim else axis
+            continue
         raise GumtreeError(
             "AXIS_MISMATCH",
             f"{left.name} {symbol} {right.name}: the axis '{name}' is {known.describe()} in one and"

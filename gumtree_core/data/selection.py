@@ -117,9 +117,14 @@ class Selection:
         return self.table is not None and np.unique(self.table).size < self.table.size
 
     def rearranged(self, axes: Sequence[int | None]) -> Selection:
-        """Follow `rearrange`."""
+        """Follow `rearrange`; dimensions of stride 0 may be left out."""
         strides = tuple(0 if axis is None else self.strides[axis] for axis in axes)
-        return Selection(self.offset, strides, None if self.table is None else rearrange(self.table, axes))
+        if self.table is None:
+            return Selection(self.offset, strides)
+        kept = sorted(axis for axis in axes if axis is not None)
+        table = self.table.squeeze(tuple(k for k in range(self.table.ndim) if k not in kept))
+        places = [None if axis is None else kept.index(axis) for axis in axes]
+        return Selection(self.offset, strides, rearrange(table, places))
 
     def taken(self, key: Sequence[Selector], shape: Shape) -> Selection:
         """Follow `take` on an array of `shape`."""

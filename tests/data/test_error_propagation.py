@@ -390,3 +390,11 @@ def test_nothing_warns_in_a_chain_of_small_sums():
         warnings.simplefilter("error")
         frame = Dataset(np.ones((5, 5)), "poisson")
         (frame - frame.mean()) / frame.sum("x") * frame["x", 0]
+
+
+def test_a_single_row_that_was_picked_out_is_summed_over():
+    frame = Dataset(np.arange(1.0, 7).reshape(2, 3), "poisson")
+    picked = frame[:, [2]][[1, 0, 1]]
+
+    assert_allclose(picked.sum("x").variances, [6, 3, 6])
+    assert_allclose(float(picked.sum().variances), 4 * 6 + 3)
