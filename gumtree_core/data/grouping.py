@@ -286,7 +286,7 @@ def histogram(ds: Dataset, edges: Mapping[str, Any], zero_count_variance: float)
 
 
 def _event_bins(ds: Dataset, edges: Mapping[str, Any]) -> tuple[str, list[NDArray[np.intp]], dict[str, Axis]]:
-    if not edges:
+    if not isinstance(edges, Mapping) or not edges:
         raise GumtreeError("BAD_BIN_EDGES", f"A histogram of {ds.name} needs bin edges for one axis or more.")
     places: list[NDArray[np.intp]] = []
     targets: dict[str, Axis] = {}

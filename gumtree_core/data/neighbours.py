@@ -204,7 +204,8 @@ def interpolate(ds: Dataset, axis: str, points: Any) -> Dataset:
     axis
         Name of an axis of one dimension that grows or falls throughout.
     points
-        One coordinate or a 1-D array, in the axis' unit; or an Axis or Dataset, in their own.
+        One coordinate or a 1-D array, in the axis' unit; or an Axis, a Dataset or a text such as ``"2 mm"``,
+        in their own.
 
     Raises
     ------
@@ -252,6 +253,9 @@ def new_axis(given: Any, old: Axis, dim: str) -> Axis:
     GumtreeError
         BAD_AXIS, UNIT_MISMATCH.
     """
+    if isinstance(given, str):
+        number, unit = units.parse_quantity(given)
+        given = Axis(number, unit)
     axis = (
         given if isinstance(given, Axis) else given.as_axis() if is_dataset(given) else Axis(given, old.unit)
     )

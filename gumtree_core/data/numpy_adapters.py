@@ -309,6 +309,8 @@ def split_at(axis: int) -> Callable[..., list[Dataset]]:
 
 def take(ds: Dataset, indices: Any, axis: Any = None) -> Dataset:
     """Carry out `numpy.take`."""
+    if np.asarray(indices).dtype.kind not in "iu":
+        raise TypeError("indices are integers; select by coordinate as ds['q', 0.1:0.2]")
     return indexing.get(ds, (dim_at(ds, axis), indices))
 
 

@@ -48,7 +48,7 @@ def apply(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         )
     try:
         return ours(*args, **options)
-    except TypeError as error:
+    except (TypeError, ValueError, IndexError) as error:
         raise GumtreeError("UNSUPPORTED_FUNCTION", f"{name} of a Dataset: {error}.") from error
 
 
@@ -68,7 +68,9 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.argmin: adapters.arg_position("argmin"),
     np.argsort: lambda ds, axis=-1, **options: np.argsort(ds.values, axis, **options),
     np.array_equal: choosing.array_equal,
-    np.array_split: reshaping.array_split,
+    np.array_split: lambda ds, sections, axis=0: reshaping.array_split(
+        ds, sections, adapters.dim_at(ds, axis)
+    ),
     np.average: adapters.average,
     np.clip: adapters.clip,
     np.column_stack: adapters.column_stack,

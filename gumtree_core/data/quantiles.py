@@ -44,7 +44,7 @@ def quantile(ds: Dataset, q: float, dims: Dims = None) -> Dataset:
     GumtreeError
         BAD_QUANTILE, UNKNOWN_DIMENSION, NO_ELEMENTS.
     """
-    if np.ndim(q) or not 0 <= q <= 1:
+    if np.ndim(q) or np.asarray(q).dtype.kind not in "iuf" or not 0 <= q <= 1:
         raise GumtreeError("BAD_QUANTILE", f"A quantile is one number from 0 to 1, not {q}.")
     axes = reductions.axes_of(ds, dims)
     if not prod(ds.shape[axis] for axis in axes):
@@ -81,7 +81,7 @@ def _quantile(ds: Dataset, q: float, axes: tuple[int, ...]) -> Array:
 
     def rows(array: Array) -> Array:
         moved = array.transpose(order)
-        return moved.reshape(*moved.shape[: ds.ndim - len(axes)], -1)
+        return moved.reshape(*moved.shape[: ds.ndim - len(axes)], prod(ds.shape[k] for k in axes))
 
     values = rows(ds.values).astype(np.float64)
     missing = np.isnan(values)

@@ -90,9 +90,11 @@ def roll(ds: Dataset, dim: str, shift: int) -> Dataset:
     Raises
     ------
     GumtreeError
-        UNKNOWN_DIMENSION.
+        UNKNOWN_DIMENSION, BAD_INDEX.
     """
     length = ds.shape[indexing.position(ds, dim)]
+    if not isinstance(shift, int | np.integer):
+        raise GumtreeError("BAD_INDEX", f"Data are rolled by a whole number of elements, not by {shift}.")
     order = ((np.arange(length) - shift) % max(length, 1)).astype(np.intp)
     moved = indexing.select(ds.derive(axes={}, metadata={}), {dim: order})
     entry = f"{ds.name} rolled by {shift} along {dim}"
@@ -128,7 +130,9 @@ def tile(ds: Dataset, dim: str, times: int) -> Dataset:
     Raises
     ------
     GumtreeError
-        UNKNOWN_DIMENSION.
+        UNKNOWN_DIMENSION, BAD_INDEX.
     """
     length = ds.shape[indexing.position(ds, dim)]
+    if not isinstance(times, int | np.integer) or times < 0:
+        raise GumtreeError("BAD_INDEX", f"{times} does not say how often {ds.name} is repeated.")
     return indexing.select(ds, {dim: np.tile(np.arange(length, dtype=np.intp), times)})

@@ -126,7 +126,7 @@ def _lengths(ds: Dataset, dim: str, sizes: Mapping[str, int]) -> Shape:
     known = prod(n for n in given if n != -1)
     if given.count(-1) == 1 and known > 0 and length % known == 0:
         given = [length // known if n == -1 else n for n in given]
-    if not given or any(n < 0 for n in given) or prod(given) != length:
+    if not given or any(not isinstance(n, int | np.integer) or n < 0 for n in given) or prod(given) != length:
         raise GumtreeError(
             "BAD_DIMENSIONS",
             f"The {length} elements of {ds.name} along '{dim}' do not make {dict(sizes)}; the lengths are to"
@@ -308,15 +308,18 @@ def divide(ds: Dataset, sections: int | Sequence[int], dim: str | None = None) -
                 " the indices where to cut, or use numpy.array_split.",
             )
         sections = [int(length // sections) * k for k in range(1, int(sections))]
-    cuts = [int(cut) for cut in sections]
+    given = np.asarray(sections)
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        raise GumtreeError("BAD_INDEX", f"Cuts are a number of parts or a list of indices, not {sections!r}.")
+    cuts = [int(cut) for cut in given]
     bounds = zip([0, *cuts], [*cuts, length], strict=True)
     return [indexing.get(ds, (name, slice(start, stop))) for start, stop in bounds]
 
 
-def array_split(ds: Dataset, sections: Any, axis: int = 0) -> list[Dataset]:
+def array_split(ds: Dataset, sections: Any, dim: str) -> list[Dataset]:
     """Cut into nearly equal parts, as `numpy.array_split` does."""
-    if isinstance(sections, int | np.integer) and ds.ndim and sections > 0:
-        length = ds.shape[axis]
+    if isinstance(sections, int | np.integer) and sections > 0:
+        length = ds.sizes[dim]
         sizes = [length // sections + int(k < length % sections) for k in range(int(sections))]
         sections = list(accumulate(sizes))[:-1]
-    return divide(ds, sections, ds.dims[axis])
+    return divide(ds, sections, dim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,7 +63,7 @@ def _cumulated(uncertainty: Uncertainty, shape: Shape, at: int, entry: str) -> U
             cumulated = np.cumsum(np.broadcast_to(term.coefficient, row), axis=at)
             terms.append(replace(term, coefficient=cumulated))
     rest = Uncertainty(tuple(single))
-    if rest and n * int(np.prod(shape)) <= REMEMBERED:
+    if rest and n * prod(shape) <= REMEMBERED:
         rest = _triangular(rest, np.tri(n).reshape(n, n, *(1,) * (len(shape) - at - 1)), shape, at, entry)
     elif rest:
         warn_lost(entry, f"running sums of {n} elements have too many errors in common to remember them")
@@ -162,10 +163,10 @@ def _product_of_others(values: Floats, axes: tuple[int, ...]) -> Floats:
     """Give the product of all other elements, right where some are 0."""
     order = [*(k for k in range(values.ndim) if k not in axes), *axes]
     moved = values.transpose(order)
-    rows = moved.reshape(*moved.shape[: values.ndim - len(axes)], -1)
+    rows = moved.reshape(*moved.shape[: values.ndim - len(axes)], prod(values.shape[k] for k in axes))
     one = np.ones((*rows.shape[:-1], 1))
-    before = np.concatenate([one, rows[..., :-1]], -1).cumprod(-1)
-    after = np.concatenate([rows[..., 1:], one], -1)[..., ::-1].cumprod(-1)[..., ::-1]
+    before = np.concatenate([one, rows], -1)[..., :-1].cumprod(-1)
+    after = np.concatenate([rows, one], -1)[..., 1:][..., ::-1].cumprod(-1)[..., ::-1]
     return np.asarray((before * after).reshape(moved.shape).transpose(np.argsort(order)))
 
 
