@@ -119,12 +119,54 @@ def picked(pair: Pair) -> Pair:
     return Pair(pair.ours[(*lead, order)], pair.theirs[(*lead, order)])
 
 
+OLD, NEW = np.array([0.0, 1.0, 2.5, 3.0, 5.0]), np.array([0.2, 0.4, 2.6, 2.8, 5.0])
+OVERLAP = np.maximum(np.minimum(NEW[1:, None], OLD[1:]) - np.maximum(NEW[:-1, None], OLD[:-1]), 0)
+POINTS = [0.0, 0.3, 2.9, 3.0]
+MATRIX = np.array([[1.0, -0.5, 0, 0], [0, 1, 0.3, 0], [0.2, 0, 0, 1], [0, 0, 1, -1]])
+ALONG = {
+    "rebin": (lambda d: d.with_axes(x=OLD).rebin("x", NEW), OVERLAP / np.diff(OLD)),
+    "density": (
+        lambda d: d.with_axes(x=OLD).rebin("x", NEW, density=True),
+        OVERLAP / OVERLAP.sum(axis=1, keepdims=True),
+    ),
+    "interpolate": (
+        lambda d: d.with_axes(x=OLD[:4]).interpolate("x", POINTS),
+        np.stack([np.interp(POINTS, OLD[:4], unit) for unit in np.eye(4)], axis=1),
+    ),
+    "gradient": (lambda d: d.with_axes(x=OLD[:4]).gradient("x"), np.gradient(np.eye(4), OLD[:4], axis=0)),
+    "cumsum": (lambda d: d.cumsum("x"), np.tri(4)),
+    "roll": (lambda d: d.roll("x", 1), np.roll(np.eye(4), 1, axis=0)),
+    "matrix": (lambda d: (d.transpose("y", "x") @ MATRIX.T).rename(column="x").transpose(*d.dims), MATRIX),
+    "flatten": (
+        lambda d: d.flatten(("x",), "e").reshape({"x": 2, "z": 2}).flatten(("x", "z"), "x"),
+        np.eye(4),
+    ),
+}
+
+
+def along_x(name: str, pair: Pair) -> Pair:
+    """Weighted sums of the elements along x, as many as before."""
+    dims = pair.ours.dims
+    function, matrix = ALONG[name]
+    if (
+        "x" not in dims
+        or pair.ours.sizes["x"] != 4
+        or (name == "matrix" and sorted(dims) != sorted(DIMS))
+        or (name == "flatten" and dims != ("x",))
+    ):
+        return pair
+    axis = dims.index("x")
+    theirs = np.moveaxis(np.moveaxis(pair.theirs, axis, -1) @ matrix.T, -1, axis)
+    return Pair(function(pair.ours).replace(axes={}, unit=""), theirs)
+
+
 STEPS = (
     [("binary", symbol) for symbol in ("+", "-", "*", "/", "**")]
     + [("unary", name) for name in ("sin", "cos", "arctan", "tanh", "log1p of square", "exp of sine")]
     + [("unary", name) for name in ("root", "square", "negative")]
     + [("sum", dims) for dims in (("x",), ("y",), ("y", "x"))]
     + [(name, None) for name in ("mean", "shift", "bin", "pick", "transpose")]
+    + [("along", name) for name in ALONG]
 )
 
 
@@ -137,6 +179,8 @@ def take_step(step, pool: list[Pair], i: int, j: int) -> Pair:
         return unary(what, one)
     if kind == "sum":
         return summed(what, one)
+    if kind == "along":
+        return along_x(what, one)
     if kind == "transpose":
         return Pair(one.ours.transpose(), one.theirs.T)
     return {"mean": averaged, "shift": shifted, "bin": binned, "pick": picked}[kind](one)

@@ -209,6 +209,7 @@ def test_counts_are_those_of_numpy(n, seed):
         (lambda ds: ds.groupby("temperature", name="x"), "BAD_DIMENSIONS"),
         (lambda ds: ds.groupby("temperature", [0.0, 1.0]).min(), "NO_ELEMENTS"),
         (lambda ds: ds.histogram({}, 0), "BAD_BIN_EDGES"),
+        (lambda ds: ds.histogram([0.0, 1.0], 0), "BAD_BIN_EDGES"),
         (lambda ds: ds.histogram({"temperature": [0.0, 1.0]}, -1), "BAD_VARIANCES"),
         (lambda ds: ds.histogram({"temperature": [0.0]}, 0), "BAD_BIN_EDGES"),
         (lambda ds: ds.histogram({"temperature": [0.0, 1.0], "x": [0.0, 1.0]}, 0), "BAD_AXIS"),

@@ -235,6 +235,13 @@ def test_a_row_of_a_frame_meets_the_frame(frame):
         (lambda ds: ds.roll("z", 1), "UNKNOWN_DIMENSION"),
         (lambda ds: ds.repeat("x", [1, 2]), "BAD_INDEX"),
         (lambda ds: ds[None, 0, 0, 0], "BAD_INDEX"),
+        (lambda ds: ds.split("a"), "BAD_INDEX"),
+        (lambda ds: ds.split(2.5), "BAD_INDEX"),
+        (lambda ds: ds.reshape({"a": 1.5, "b": 4}, "x"), "BAD_DIMENSIONS"),
+        (lambda ds: ds.tile("x", -1), "BAD_INDEX"),
+        (lambda ds: ds.roll("x", 0.5), "BAD_INDEX"),
+        (lambda ds: np.delete(ds, 7, axis=0), "UNSUPPORTED_FUNCTION"),
+        (lambda ds: np.take(ds, 0.5, axis=0), "UNSUPPORTED_FUNCTION"),
     ],
 )
 def test_what_fits_no_shape_is_refused(frame, call, reason):
