@@ -3,12 +3,14 @@
 Counts spread evenly over their bin: a new bin gets the fraction of an old one that it covers, and the error
 of that fraction. Two new bins that share an old one are therefore correlated, and the sum and its error stay
 what they were. Each new bin is the sum of the old bins that lie inside, a fold without overlaps, and of parts
-of at most two that reach beyond, which keep their source; so the errors are exact at any size.
+of at most two that reach beyond, which keep their source; so the errors are exact at any size
+where the old bins had none in common.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from .neighbours import coordinates, new_axis, spread
 from .reductions import EMPTY
 from .restricting import restricted
 from .selection import Array, Selection, Selector, Shape
-from .uncertainty import Floats, Term, Uncertainty, independent
+from .uncertainty import REMEMBERED, Floats, Term, Uncertainty, independent
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -213,21 +215,49 @@ def _distributed_errors(
             terms.append(Term(term.source, term.selection, coefficient))
     if single:
         rest = Uncertainty(tuple(single))
+        if prod(shape) > REMEMBERED and not _separate(rest, shape):
+            terms += _folded(rest, shape, new_shape, at, overlap, entry).terms
+            return Uncertainty(tuple(terms))
         for k, share in overlap.partial:
-            key: list[Selector] = [slice(0, length, 1) for length in shape]
-            key[at] = k
-            share = share.reshape((*(1,) * at, overlap.size, *(1,) * (len(shape) - at - 1)))
-            terms += restricted(rest.taken(key, shape).scaled(share), share > 0, new_shape).terms
+            part = rest.taken(_key(shape, at, k), shape).scaled(_row(share, shape, at))
+            terms += restricted(part, _row(share, shape, at) > 0, new_shape).terms
         if (overlap.inside >= 0).any():
-            terms += fold(
-                rest, BinSum(shape, new_shape, _rows(shape, new_shape, at, overlap.inside)), entry
-            ).terms
+            inside = BinSum(shape, new_shape, _rows(shape, new_shape, at, overlap.inside))
+            terms += fold(rest, inside, entry).terms
     return Uncertainty(tuple(terms))
 
 
-def _rows(shape: Shape, new_shape: Shape, at: int, inside: NDArray[np.intp]) -> NDArray[np.intp]:
-    whole = Selection.whole(new_shape).index(new_shape)
-    positions = np.broadcast_to(whole, new_shape)
-    taken = np.take(positions, np.maximum(inside, 0), axis=at)
-    row = (*(1,) * at, shape[at], *(1,) * (len(shape) - at - 1))
-    return np.where(inside.reshape(row) < 0, -1, taken)
+def _separate(uncertainty: Uncertainty, shape: Shape) -> bool:
+    """Whether no two old bins have errors in common, as what is forgotten must not."""
+    families = {term.source.base.id for term in uncertainty.terms}
+    return len(families) == len(uncertainty.terms) and not any(
+        term.source.correlated or (term.selection.table is not None and term.selection.repeats(shape))
+        for term in uncertainty.terms
+    )
+
+
+def _folded(
+    uncertainty: Uncertainty, shape: Shape, new_shape: Shape, at: int, overlap: Overlap, entry: str
+) -> Uncertainty:
+    """Fold whole and partial bins in one, each part of a bin as an element of its own."""
+    old = np.concatenate([np.arange(shape[at], dtype=np.intp), *(k for k, _ in overlap.partial)])
+    share = np.concatenate([np.ones(shape[at]), *(f for _, f in overlap.partial)])
+    own = np.arange(overlap.size, dtype=np.intp)
+    new = np.concatenate([overlap.inside, *(np.where(f > 0, own, -1) for _, f in overlap.partial)])
+    parts_shape = (*shape[:at], old.size, *shape[at + 1 :])
+    parts = uncertainty.taken(_key(shape, at, old), shape).scaled(_row(share, shape, at))
+    return fold(parts, BinSum(parts_shape, new_shape, _rows(parts_shape, new_shape, at, new)), entry)
+
+
+def _key(shape: Shape, at: int, places: NDArray[np.intp]) -> list[Selector]:
+    return [places if k == at else slice(0, length, 1) for k, length in enumerate(shape)]
+
+
+def _row(array: Array, shape: Shape, at: int) -> Array:
+    return array.reshape((*(1,) * at, array.size, *(1,) * (len(shape) - at - 1)))
+
+
+def _rows(shape: Shape, new_shape: Shape, at: int, new: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Give the place in the flat result of each element, whose new bin along `at` is given; -1 for none."""
+    places = np.broadcast_to(Selection.whole(new_shape).index(new_shape), new_shape)
+    return np.where(_row(new, shape, at) < 0, -1, np.take(places, np.maximum(new, 0), axis=at))

@@ -12,6 +12,9 @@ from numpy.testing import assert_allclose
 from uncertainties import umath, unumpy
 
 from gumtree_core.data import CorrelationWarning, Dataset, concatenate, errors, scalar, stack
+from gumtree_core.data import folding as folding_module
+from gumtree_core.data import rebinning as rebinning_module
+from gumtree_core.data import running as running_module
 from gumtree_core.data import uncertainty as uncertainty_module
 
 SHAPE = (3, 4)
@@ -205,6 +208,35 @@ def test_any_expression_has_the_covariance_that_first_order_propagation_gives(se
             continue
         result.check()
         pool.append(result)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    steps=st.lists(
+        st.tuples(st.sampled_from(STEPS), st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=6
+    ),
+)
+def test_where_sums_forget_their_summands_the_variance_is_exact_or_a_warning_is_given(seed, steps):
+    random = np.random.default_rng(seed)
+    pool = [
+        Pair.fresh(random.uniform(0.5, 2, shape), random.uniform(0.01, 0.2, shape), dims)
+        for shape, dims in ((SHAPE, DIMS), ((4,), ("x",)), ((3,), ("y",)), ((), ()))
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (folding_module, rebinning_module, running_module, uncertainty_module):
+            patch.setattr(module, "REMEMBERED", 3)
+        for step, i, j in steps:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", CorrelationWarning)
+                result = take_step(step, pool, i, j)
+            values = result.ours.values
+            if caught or not np.isfinite(values).all() or np.abs(values).max() > 1e6:
+                continue
+            expected = np.array([item.s**2 for item in result.theirs.reshape(-1)])
+            variances = np.zeros(values.shape) if result.ours.variances is None else result.ours.variances
+            assert_allclose(variances.reshape(-1), expected, rtol=1e-8, atol=1e-9 * max(1.0, expected.max()))
+            pool.append(result)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from uncertainties import unumpy
 
 from gumtree_core.data import Axis, CorrelationWarning, Dataset, errors, scalar
 from gumtree_core.data import folding as folding_module
+from gumtree_core.data import rebinning as rebinning_module
 
 X = np.array([0.0, 1.0, 2.5, 3.0, 5.0])
 MIDDLES = (X[1:] + X[:-1]) / 2
@@ -181,9 +182,23 @@ def test_covariances_do_not_depend_on_the_size_that_is_remembered(name, monkeypa
     d, _ = both(edges=name in BINS)
     a = Dataset(d.values, d.variances, axes=dict(d.axes))
     ua = unumpy.uarray(d.values, d.errors)
-    monkeypatch.setattr(folding_module, "REMEMBERED", 3)
+    for module in (folding_module, rebinning_module):
+        monkeypatch.setattr(module, "REMEMBERED", 3)
 
     check(ours(a), theirs(ua))
+
+
+def test_large_bins_of_correlated_data_have_exact_variances_and_say_what_they_forget(monkeypatch):
+    d, z = both()
+    for module in (folding_module, rebinning_module):
+        monkeypatch.setattr(module, "REMEMBERED", 3)
+    ours = (d - np.flip(d, 1).with_axes(x=d.axes["x"])) * 0.5
+    theirs = (z - z[:, ::-1]) * 0.5
+
+    with pytest.warns(CorrelationWarning, match="rebinned"):
+        result = ours.rebin("x", NEW)
+    expected = [item.s**2 for item in (theirs @ overlaps(X, NEW).T).reshape(-1)]
+    assert_allclose(result.variances.reshape(-1), expected, rtol=1e-9)
 
 
 def test_running_sums_too_long_to_be_remembered_keep_variances_and_shared_errors_and_warn():
