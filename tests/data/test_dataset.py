@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from gumtree_core.data import Axis, Dataset, poisson, scalar
-from gumtree_core.data.dataset import HISTORY_LIMIT
+from gumtree_core.data.past import LIMIT as HISTORY_LIMIT
 from gumtree_core.errors import GumtreeError
 
 
@@ -47,6 +47,15 @@ def test_exact_numbers_have_no_variances():
     assert Dataset([1.0, 2.0]).variances is None
     assert Dataset([1.0, 2.0]).errors is None
     assert (Dataset([1.0, 2.0]) * 3).variances is None
+
+
+def test_elements_are_not_assigned():
+    ds = Dataset([1.0, 2.0])
+
+    def assign() -> None:
+        ds[ds > 1] = 0
+
+    assert reason(assign) == "READ_ONLY"
 
 
 def test_a_number_is_a_dataset_too():

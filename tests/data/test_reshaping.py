@@ -45,6 +45,12 @@ def test_one_dimension_becomes_several_without_a_copy(frame):
     assert_array_equal(cube.masks["low"], frame.masks["low"].reshape(4, 2, 3))
 
 
+def test_errors_are_reshaped_without_a_copy_too(frame):
+    for ds in (frame.reshape({"a": 2, "b": 3}, "x"), frame.flatten(), frame[:, None], *frame.split(2, "x")):
+        assert all(term.selection.table is None for term in ds.uncertainty.terms)
+        assert all(term.source is frame.uncertainty.terms[0].source for term in ds.uncertainty.terms)
+
+
 def test_metadata_of_each_scan_point_is_reshaped_with_its_dimension(frame):
     cube = frame.reshape({"cycle": 2, "point": 2}, "y")
 
