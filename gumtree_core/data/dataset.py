@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import prod
 from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
 
@@ -32,14 +31,13 @@ from . import (
     units,
 )
 from .axis import Axis, place, read_only
-from .content import Content
-from .deferring import binary
-from .fusion import OPERATIONS, Pending
 from .grouping import Groups
 from .metadata import follow
-from .past import History, Past, limited, lines
 from .selection import Array, Shape, rearrange
 from .uncertainty import Floats, Uncertainty
+
+HISTORY_LIMIT = 100
+"""A Dataset remembers that many operations, so that a loop does not fill the memory."""
 
 
 class Parts(TypedDict, total=False):
@@ -54,21 +52,6 @@ class Parts(TypedDict, total=False):
     metadata: dict[str, Any]
     title: str
     history: tuple[str, ...]
-
-
-def _operator(function: np.ufunc, plain: Any, swapped: Any) -> tuple[Any, Any]:
-    """An operator that is put off where it can be, and goes through NumPy's protocol where not."""
-    operation = OPERATIONS[function]
-
-    def forward(self: Dataset, other: Any) -> Any:
-        made = binary(self, other, operation)
-        return plain(self, other) if made is None else made
-
-    def backward(self: Dataset, other: Any) -> Any:
-        made = binary(other, self, operation)
-        return swapped(self, other) if made is None else made
-
-    return forward, backward
 
 
 class Dataset(NDArrayOperatorsMixin):
@@ -115,18 +98,11 @@ class Dataset(NDArrayOperatorsMixin):
 
     __hash__ = None  # type: ignore[assignment]
 
-    __add__, __radd__ = _operator(np.add, NDArrayOperatorsMixin.__add__, NDArrayOperatorsMixin.__radd__)
-    __sub__, __rsub__ = _operator(np.subtract, NDArrayOperatorsMixin.__sub__, NDArrayOperatorsMixin.__rsub__)
-    __mul__, __rmul__ = _operator(np.multiply, NDArrayOperatorsMixin.__mul__, NDArrayOperatorsMixin.__rmul__)
-    __truediv__, __rtruediv__ = _operator(
-        np.divide, NDArrayOperatorsMixin.__truediv__, NDArrayOperatorsMixin.__rtruediv__
-    )
-
     # `a += b` gives a new Dataset too.
-    __iadd__ = __add__
-    __isub__ = __sub__
-    __imul__ = __mul__
-    __itruediv__ = __truediv__
+    __iadd__ = NDArrayOperatorsMixin.__add__
+    __isub__ = NDArrayOperatorsMixin.__sub__
+    __imul__ = NDArrayOperatorsMixin.__mul__
+    __itruediv__ = NDArrayOperatorsMixin.__truediv__
     __ipow__ = NDArrayOperatorsMixin.__pow__
     __ifloordiv__ = NDArrayOperatorsMixin.__floordiv__
     __imod__ = NDArrayOperatorsMixin.__mod__
@@ -149,16 +125,18 @@ class Dataset(NDArrayOperatorsMixin):
     ) -> None:
         array = checks.values(values, title)
         names = checks.dimensions(dims, axes or {}, array)
+        self._values = array
         self._dims = names
         self._unit = units.canonical(unit)
         self._title = title
-        self._history: History = tuple(history)
+        self._history = tuple(history)
         self._metadata: dict[str, Any] = dict(metadata or {})
         self._axes = {name: place(axis, name, names, array.shape) for name, axis in (axes or {}).items()}
         self._masks = {
             name: checks.mask(mask, name, names, array.shape) for name, mask in (masks or {}).items()
         }
-        self._content: Content | Pending = Content(array, Uncertainty())
+        self._variances: Floats | None = None
+        self._uncertainty = Uncertainty()
         if variances is not None:
             if isinstance(variances, str):
                 if variances != "poisson":
@@ -166,10 +144,10 @@ class Dataset(NDArrayOperatorsMixin):
                         "BAD_VARIANCES", f"Variances are an array or 'poisson', not '{variances}'."
                     )
                 spread = checks.counts(array, 0.0, self.mask, title)
-                self._history = (*tuple(history), "poisson: variance = counts, 0 for 0 counts")
+                self._history += ("poisson: variance = counts, 0 for 0 counts",)
             else:
                 spread = checks.variances(variances, array, self.mask, title)
-            self._content = Content(array, Uncertainty.of(spread, source))
+            self._uncertainty = Uncertainty.of(spread, source)
 
     def derive(self, **parts: Unpack[Parts]) -> Dataset:
         """Put a Dataset together from checked parts, as operations do; what is left out is this one's.
@@ -178,46 +156,25 @@ class Dataset(NDArrayOperatorsMixin):
         """
         made = Dataset.__new__(Dataset)
         state = self.__dict__
-        for name in ("dims", "unit", "axes", "masks", "metadata", "title", "history"):
+        made._values = read_only(parts["values"]) if "values" in parts else self._values
+        for name in ("dims", "unit", "uncertainty", "axes", "masks", "metadata", "title", "history"):
             setattr(made, f"_{name}", parts.get(name, state[f"_{name}"]))
-        if "history" in parts:
-            made._history = limited(parts["history"])
-        if "values" in parts or "uncertainty" in parts:
-            values = read_only(parts["values"]) if "values" in parts else self.values
-            made._content = Content(
-                values, parts["uncertainty"] if "uncertainty" in parts else self.uncertainty
-            )
-            if "masks" not in parts:
-                made._masks = self.raw_masks
-        else:
-            made._content = self._content
-            if "masks" in parts and self._content.pending:
-                made._content = self._content.settled()
-        return made
-
-    def with_content(
-        self, content: Pending, unit: str, history: Past, masks: dict[str, NDArray[np.bool_]]
-    ) -> Dataset:
-        """Describe what an expression will give, in the shape of this one."""
-        made = Dataset.__new__(Dataset)
-        made.__dict__ = {
-            **self.__dict__,
-            "_content": content,
-            "_unit": unit,
-            "_history": history,
-            "_masks": masks,
-        }
+        if len(made._history) > HISTORY_LIMIT:
+            made._history = ("...", *made._history[1 - HISTORY_LIMIT :])
+        made._variances = None
         return made
 
     @property
     def values(self) -> Array:
         """The numbers; a view that cannot be written to."""
-        return self._content.values
+        return self._values
 
     @property
     def variances(self) -> Floats | None:
         """Squared standard deviations in the shape of the values; None for exact numbers."""
-        return self._content.variances
+        if self._variances is None and self._uncertainty:
+            self._variances = read_only(self._uncertainty.variances(self.shape))
+        return self._variances
 
     @property
     def errors(self) -> Floats | None:
@@ -227,12 +184,7 @@ class Dataset(NDArrayOperatorsMixin):
     @property
     def uncertainty(self) -> Uncertainty:
         """The sources of error and how each element depends on them."""
-        return self._content.uncertainty
-
-    @property
-    def content(self) -> Content | Pending:
-        """Values and errors, or the expression that will give them."""
-        return self._content
+        return self._uncertainty
 
     @property
     def unit(self) -> str:
@@ -247,7 +199,7 @@ class Dataset(NDArrayOperatorsMixin):
     @property
     def shape(self) -> Shape:
         """Of the values."""
-        return self._content.shape
+        return self._values.shape
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -257,17 +209,17 @@ class Dataset(NDArrayOperatorsMixin):
     @property
     def ndim(self) -> int:
         """Number of dimensions."""
-        return len(self._content.shape)
+        return self._values.ndim
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return prod(self._content.shape)
+        return self._values.size
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the values."""
-        return self._content.dtype
+        return self._values.dtype
 
     @property
     def axes(self) -> Mapping[str, Axis]:
@@ -278,32 +230,20 @@ class Dataset(NDArrayOperatorsMixin):
     def masks(self) -> Mapping[str, NDArray[np.bool_]]:
         """Masks by name, in the shape of the values; True is masked."""
         return MappingProxyType(
-            {n: read_only(np.broadcast_to(m, self.shape)) for n, m in self.raw_masks.items()}
+            {n: read_only(np.broadcast_to(m, self.shape)) for n, m in self._masks.items()}
         )
 
     @property
     def raw_masks(self) -> dict[str, NDArray[np.bool_]]:
         """Masks by name, with length 1 where a mask does not depend on a dimension."""
-        undefined = self._content.undefined
-        return self._masks if undefined is None else arithmetic.with_undefined(self._masks, undefined)
-
-    @property
-    def declared_masks(self) -> dict[str, NDArray[np.bool_]]:
-        """`raw_masks` without what an expression that has not been evaluated may add."""
         return self._masks
-
-    @property
-    def raw_axes(self) -> dict[str, Axis]:
-        """Coordinates by name; not to be changed."""
-        return self._axes
 
     @property
     def mask(self) -> NDArray[np.bool_] | None:
         """All masks together, in the shape of the values; None without masks."""
-        masks = self.raw_masks
-        if not masks:
+        if not self._masks:
             return None
-        together = np.logical_or.reduce(np.broadcast_arrays(*masks.values()))
+        together = np.logical_or.reduce(np.broadcast_arrays(*self._masks.values()))
         return read_only(np.broadcast_to(together, self.shape))
 
     @property
@@ -319,17 +259,7 @@ class Dataset(NDArrayOperatorsMixin):
     @property
     def history(self) -> tuple[str, ...]:
         """What has been done to the data, oldest first."""
-        return lines(self._history)
-
-    @property
-    def past(self) -> History:
-        """The history, which may not have been put into words yet."""
         return self._history
-
-    @property
-    def naming(self) -> Any:
-        """What `past.named` makes a name of."""
-        return self._title or ((self._dims, self._content.shape) if self._dims else self._content)
 
     @property
     def name(self) -> str:
@@ -337,7 +267,7 @@ class Dataset(NDArrayOperatorsMixin):
         if self._title:
             return self._title
         if not self._dims:
-            return f"{self.values.item():.6g}"
+            return f"{self._values.item():.6g}"
         return f"Dataset({', '.join(f'{d}: {n}' for d, n in self.sizes.items())})"
 
     def replace(
@@ -386,15 +316,15 @@ class Dataset(NDArrayOperatorsMixin):
 
     def noted(self, entry: str) -> Dataset:
         """Add a line to the history."""
-        return self.replace(history=(*self.history, entry))
+        return self.replace(history=(*self._history, entry))
 
     def as_axis(self) -> Axis:
         """Use the values as coordinates."""
-        return Axis(self.values, self._unit, self._dims, self.errors, self._title)
+        return Axis(self._values, self._unit, self._dims, self.errors, self._title)
 
     def without_errors(self) -> Dataset:
         """Take the values as exact."""
-        return self.derive(uncertainty=Uncertainty(), history=(*self.history, "errors left out"))
+        return self.derive(uncertainty=Uncertainty(), history=(*self._history, "errors left out"))
 
     def to(self, unit: str) -> Dataset:
         """Convert to another unit.
@@ -436,14 +366,14 @@ class Dataset(NDArrayOperatorsMixin):
             raise GumtreeError("BAD_DIMENSIONS", f"{self.name} has the dimensions {self._dims}, not {order}.")
         places = [self._dims.index(name) for name in order]
         return self.derive(
-            values=rearrange(self.values, places),
+            values=rearrange(self._values, places),
             dims=tuple(order),
-            uncertainty=self.uncertainty.rearranged(places),
-            masks={name: rearrange(mask, places) for name, mask in self.raw_masks.items()},
+            uncertainty=self._uncertainty.rearranged(places),
+            masks={name: rearrange(mask, places) for name, mask in self._masks.items()},
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.values, dtype=dtype, copy=copy)
+        return np.array(self._values, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         return numpy_functions.apply_ufunc(function, method, inputs, options)
@@ -472,7 +402,7 @@ class Dataset(NDArrayOperatorsMixin):
             raise GumtreeError(
                 "NOT_SCALAR", f"{self.name} has {self.size} elements; select one, or use any() or all()."
             )
-        return self.values.item()
+        return self._values.item()
 
     def __float__(self) -> float:
         return float(self._item())
@@ -485,11 +415,11 @@ class Dataset(NDArrayOperatorsMixin):
 
     def any(self) -> bool:
         """Whether any element that is not masked is true."""
-        return bool(np.any(self.values, where=True if self.mask is None else ~self.mask))
+        return bool(np.any(self._values, where=True if self.mask is None else ~self.mask))
 
     def all(self) -> bool:
         """Whether all elements that are not masked are true."""
-        return bool(np.all(self.values, where=True if self.mask is None else ~self.mask))
+        return bool(np.all(self._values, where=True if self.mask is None else ~self.mask))
 
     def __repr__(self) -> str:
         return display.text(self)
@@ -501,12 +431,11 @@ class Dataset(NDArrayOperatorsMixin):
         return display.html(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {"_masks": self.raw_masks, "_history": self.history}
-        return {**self.__dict__, **kept, "_content": (self.values, self.uncertainty)}
+        return {**self.__dict__, "_variances": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        values, uncertainty = state["_content"]
-        self.__dict__.update({**state, "_content": Content(read_only(values), uncertainty)})
+        self.__dict__.update(state)
+        self._values = read_only(self._values)
 
     def sum(self, dims: str | Sequence[str] | None = None) -> Dataset:
         """Sum over dimensions, all by default; see `reductions.total`."""
