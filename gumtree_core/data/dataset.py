@@ -487,7 +487,7 @@ class Dataset(NDArrayOperatorsMixin):
         """Group elements by labels or bins, for a sum, mean and so on; see `grouping.groupby`."""
         return grouping.groupby(self, by, edges, dim=dim, name=name)
 
-    def histogram(self, edges: Mapping[str, Any], zero_count_variance: float) -> Dataset:
+    def histogram(self, edges: Mapping[str, Any], zero_count_variance: float | None) -> Dataset:
         """Count events in bins of their coordinates; see `grouping.histogram`."""
         return grouping.histogram(self, edges, zero_count_variance)
 

@@ -225,20 +225,20 @@ def _one_dimension(ds: Dataset, by: Any) -> tuple[Dataset, Any]:
     return flatten(ds, [name for name in ds.dims if name in own], fresh(ds.dims, "element")), by
 
 
-def histogram(ds: Dataset, edges: Mapping[str, Any], zero_count_variance: float) -> Dataset:
+def histogram(ds: Dataset, edges: Mapping[str, Any], zero_count_variance: float | None) -> Dataset:
     """Count events in bins of one or several coordinates.
 
     Parameters
     ----------
     ds
-        A weight for each event, with an axis of points for each coordinate, along one dimension. Weights
-        without errors are counted events: each has the variance weight^2, by Poisson's rule. Weights with
-        errors propagate them.
+        A weight for each event, with an axis of points for each coordinate, along one dimension. The errors
+        propagate: events that were counted are ``Dataset(np.ones(n), "poisson", ...)``, times their weights.
     edges
         By name of the axis: bin edges, in the axis' unit or as an Axis or Dataset in their own. They become
         the dimensions of the result, in this order, in place of the events'.
     zero_count_variance
-        Variance of a bin without events, 0 or 1; see `poisson`. There is no default.
+        Variance of a bin without counted events, 0 or 1; see `poisson`. There is no default; None for exact
+        weights.
 
     Returns
     -------
@@ -250,20 +250,28 @@ def histogram(ds: Dataset, edges: Mapping[str, Any], zero_count_variance: float)
     Raises
     ------
     GumtreeError
-        UNKNOWN_AXIS, BAD_AXIS, BAD_BIN_EDGES, UNIT_MISMATCH, BAD_VARIANCES.
+        UNKNOWN_AXIS, BAD_AXIS, BAD_BIN_EDGES, UNIT_MISMATCH, BAD_VARIANCES; NO_VARIANCES where events without
+        errors are to be counted.
     """
-    if not (zero_count_variance >= 0 and np.isfinite(zero_count_variance)):
+    if zero_count_variance is not None and not (
+        zero_count_variance >= 0 and np.isfinite(zero_count_variance)
+    ):
         raise GumtreeError(
             "BAD_VARIANCES", f"The variance of zero counts is {zero_count_variance}; give 0 or 1."
+        )
+    if zero_count_variance is not None and not ds.uncertainty:
+        raise GumtreeError(
+            "NO_VARIANCES",
+            f"The events of {ds.name} have no errors; make them as Dataset(ones, 'poisson'), or give"
+            " zero_count_variance=None for exact weights.",
         )
     dim, places, targets = _event_bins(ds, edges)
     lengths = [target.values.size - 1 for target in targets.values()]
     index = np.zeros(ds.sizes[dim], dtype=np.intp)
     for place, length in zip(places, lengths, strict=True):
         index = np.where((index < 0) | (place < 0), -1, index * length + place)
-    events = ds if ds.uncertainty else _counted(ds)
     bins = ds.derive(values=index, dims=(dim,), uncertainty=Uncertainty(), axes={}, masks={})
-    flat = reductions.bin_sum(events, bins, prod(lengths), dim)
+    flat = reductions.bin_sum(ds, bins, prod(lengths), dim)
     masks = dict(flat.raw_masks)
     empty = masks.pop(EMPTY, None)
     uncertainty = flat.uncertainty
@@ -272,9 +280,9 @@ def histogram(ds: Dataset, edges: Mapping[str, Any], zero_count_variance: float)
         state = "".join(t.source.id for t in uncertainty.terms) + f"{lengths} {zero_count_variance:g}"
         zeros = Uncertainty.of(variances, hashlib.sha256(state.encode()).hexdigest()[:32])
         uncertainty = Uncertainty((*uncertainty.terms, *zeros.terms))
-    entry = (
-        f"events of {ds.name} into bins of {', '.join(edges)}: {zero_count_variance:g} is the variance of 0"
-    )
+    entry = f"events of {ds.name} into bins of {', '.join(edges)}"
+    if zero_count_variance is not None:
+        entry += f": variance {zero_count_variance:g} for 0 counts"
     whole = flat.derive(
         uncertainty=uncertainty,
         masks=masks,
@@ -306,13 +314,3 @@ def _event_bins(ds: Dataset, edges: Mapping[str, Any]) -> tuple[str, list[NDArra
             f"The axes {list(edges)} of {ds.name} run along {sorted(dims)}; events have one dimension.",
         )
     return dims.pop(), places, targets
-
-
-def _counted(ds: Dataset) -> Dataset:
-    """Give each event the error of having been counted; the same events are the same source."""
-    state = hashlib.sha256(np.ascontiguousarray(ds.values).tobytes())
-    for name, axis in sorted(ds.axes.items()):
-        state.update(name.encode())
-        state.update(np.ascontiguousarray(axis.values).tobytes())
-    variances = np.square(ds.values.astype(np.float64))
-    return ds.derive(uncertainty=Uncertainty.of(variances, state.hexdigest()[:32]))

@@ -119,6 +119,7 @@ def events() -> Dataset:
     x, t = [0.1, 0.5, 0.5, 1.0, 3.0, np.nan], [1.0, 1.0, 2.0, 2.0, 2.0, 1.0]
     return Dataset(
         np.ones(6),
+        "poisson",
         dims="event",
         axes={"x": Axis(x, "mm", "event"), "t": Axis(t, "ms", "event")},
         unit="counts",
@@ -137,7 +138,7 @@ def test_events_are_counted_in_bins_with_the_variance_of_counts(events):
     assert_array_equal(
         events.histogram({"x": [0.0, 0.5, 1.5, 2.0]}, zero_count_variance=1).variances, [1, 3, 1]
     )
-    assert "1 is the variance of 0" in events.histogram({"x": [0.0, 1.0]}, 1).history[-1]
+    assert "variance 1 for 0 counts" in events.histogram({"x": [0.0, 1.0]}, 1).history[-1]
 
 
 def test_events_are_counted_in_bins_of_several_coordinates(events):
@@ -165,6 +166,8 @@ def test_histograms_of_the_same_events_share_their_errors(events):
     part = events.histogram({"x": [0.0, 4.0]}, 0)
     # Both hold the five events that have an x; the sixth has none.
     assert_allclose(float((whole["t", 0] - part["x", 0]).variances), 1)
+    early = events["event", :2].histogram({"t": [0.0, 5.0]}, 0)
+    assert_allclose(float((whole - early)["t", 0].variances), 4)
 
 
 def test_weights_count_with_their_squares_and_their_own_errors(events):
@@ -172,9 +175,19 @@ def test_weights_count_with_their_squares_and_their_own_errors(events):
     assert_allclose([float(weighted[0]), float(weighted[0].variances)], [8, 16])
 
     efficiency = scalar(0.5, 0.1)
-    counted = Dataset(np.ones(6), "poisson", dims="event", axes=dict(events.axes))
-    corrected = (counted / efficiency).histogram({"x": [0.0, 1.0]}, 0)
+    corrected = (events / efficiency).histogram({"x": [0.0, 1.0]}, 0)
     assert_allclose(float(corrected[0].variances), 4 * 4 + (8 / 0.5 * 0.1) ** 2)
+
+
+def test_exact_weights_are_added_up_without_errors(events):
+    exact = events.without_errors()
+
+    result = exact.histogram({"x": [0.0, 1.0]}, None)
+    assert_array_equal(result.values, [4])
+    assert result.variances is None
+    with pytest.raises(GumtreeError, match="poisson") as caught:
+        exact.histogram({"x": [0.0, 1.0]}, 0)
+    assert caught.value.reason == "NO_VARIANCES"
 
 
 def test_masked_events_are_not_counted(events):
@@ -187,7 +200,9 @@ def test_masked_events_are_not_counted(events):
 def test_counts_are_those_of_numpy(n, seed):
     random = np.random.default_rng(seed)
     x, y = random.integers(-2, 7, (2, n)) / 2
-    events = Dataset(np.ones(n), dims="event", axes={"x": Axis(x, dims="event"), "y": Axis(y, dims="event")})
+    events = Dataset(
+        np.ones(n), "poisson", dims="event", axes={"x": Axis(x, dims="event"), "y": Axis(y, dims="event")}
+    )
     edges = [np.array([-0.5, 0.0, 1.0, 2.5]), np.array([-1.0, 0.5, 3.0])]
 
     ours = events.histogram(dict(zip("xy", edges, strict=True)), 0)
