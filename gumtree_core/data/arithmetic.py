@@ -12,6 +12,8 @@ from ..errors import GumtreeError
 from . import units
 from .axis import Axis
 from .checks import is_dataset
+from .deferring import defer
+from .past import merged
 from .selection import Array, Shape, rearrange
 from .ufuncs import ANGLE_CONVERSIONS, BINARY, BITWISE, COMPARISONS, LOGIC, QUESTIONS, UNARY, Binary
 from .uncertainty import Uncertainty, combine
@@ -59,6 +61,9 @@ def apply(function: np.ufunc, method: str, inputs: tuple[Any, ...], options: dic
             f"numpy.{function.__name__} of a Dataset takes no {', '.join(options)}; assign the result"
             " instead.",
         )
+    made = defer(function, inputs)
+    if made is not None:
+        return made
     if len(inputs) == 1:
         if function in ANGLE_CONVERSIONS:
             return convert(inputs[0], ANGLE_CONVERSIONS[function])
@@ -99,11 +104,12 @@ def _like(
     history: tuple[str, ...],
     undefined: Any = None,
 ) -> Dataset:
-    masks = ds.raw_masks if undefined is None else _with_undefined(ds.raw_masks, undefined)
+    masks = ds.raw_masks if undefined is None else with_undefined(ds.raw_masks, undefined)
     return ds.derive(values=values, unit=unit, uncertainty=uncertainty, masks=masks, history=history)
 
 
-def _with_undefined(masks: dict[str, NDArray[np.bool_]], undefined: NDArray[np.bool_]) -> dict[str, Any]:
+def with_undefined(masks: dict[str, NDArray[np.bool_]], undefined: NDArray[np.bool_]) -> dict[str, Any]:
+    """Add to the mask of elements that are no number."""
     return {**masks, UNDEFINED: masks[UNDEFINED] | undefined if UNDEFINED in masks else undefined}
 
 
@@ -118,6 +124,18 @@ def _defined(result: Array, *operands: Array) -> tuple[Array, NDArray[np.bool_] 
     if not undefined.any():
         return result, None
     return np.where(undefined, np.asarray(np.nan, result.dtype), result), undefined
+
+
+def step(
+    function: np.ufunc, arguments: list[Array]
+) -> tuple[Array, NDArray[np.bool_] | None, list[Array | float]]:
+    """Give values, where there is none, and the derivative by each argument; all in one unit already."""
+    arguments = [_real(each) for each in arguments]
+    result, undefined = _defined(np.asarray(function(*arguments)), *arguments)
+    if len(arguments) == 1:
+        return result, undefined, [UNARY[function].derivative(*arguments, result)]
+    rule = BINARY[function]
+    return result, undefined, [rule.left(*arguments, result), rule.right(*arguments, result)]
 
 
 def _real(values: Array) -> Array:
@@ -214,7 +232,7 @@ def _binary(function: np.ufunc, left: Any, right: Any) -> Dataset:
                 parts.append((b.uncertainty, derivative if factor == 1.0 else derivative * factor))
             uncertainty = combine(parts, shape, f"{a.name} {symbol} {b.name}")
     if undefined is not None:
-        masks = _with_undefined(masks, undefined)
+        masks = with_undefined(masks, undefined)
     return lead.derive(
         values=result,
         dims=dims,
@@ -369,6 +387,4 @@ def _merged_axes(left: Any, right: Any, symbol: str) -> dict[str, Axis]:
 def _merged_history(left: Any, right: Any) -> tuple[str, ...]:
     if not is_dataset(left) or not is_dataset(right):
         return (left if is_dataset(left) else right).history  # type: ignore[no-any-return]
-    if left.history == right.history or not right.history:
-        return left.history  # type: ignore[no-any-return]
-    return (*left.history, *(entry for entry in right.history if entry not in left.history))
+    return merged(left.history, right.history)

@@ -13,6 +13,8 @@ from ..errors import GumtreeError
 from . import units
 from .selection import Array, Selector
 
+TWINS = 4
+
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Axis:
@@ -41,6 +43,8 @@ class Axis:
     title: str
     edges: str | None
     """The dimension along which the values are bin edges; set by the Dataset."""
+    _twins: tuple[Axis, ...]
+    """Axes that were found to be the same, so that a series of frames is compared once."""
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class Axis:
             ("errors", spread),
             ("title", title),
             ("edges", edges),
+            ("_twins", ()),
         ):
             object.__setattr__(self, name, value)
 
@@ -163,6 +168,14 @@ class Axis:
 
     def same(self, other: Axis) -> bool:
         """Whether both hold the same coordinates, to a rounding error, in units that agree."""
+        if self is other or other in self._twins:
+            return True
+        if self._equals(other):
+            object.__setattr__(self, "_twins", (other, *self._twins[: TWINS - 1]))
+            return True
+        return False
+
+    def _equals(self, other: Axis) -> bool:
         if self.dims != other.dims or self.shape != other.shape or self.edges != other.edges:
             return False
         if self.values is other.values and self.unit == other.unit:

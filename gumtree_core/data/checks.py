@@ -19,7 +19,7 @@ _DEFAULT_DIMS: tuple[tuple[str, ...], ...] = ((), ("x",), ("y", "x"), ("z", "y",
 
 def is_dataset(operand: Any) -> bool:
     """Whether this is a Dataset rather than a number or an array."""
-    return hasattr(operand, "uncertainty")
+    return hasattr(type(operand), "uncertainty")
 
 
 def values(given: npt.ArrayLike, title: str) -> Array:

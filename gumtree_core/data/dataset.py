@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from os import PathLike
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
 
@@ -31,13 +34,14 @@ from . import (
     units,
 )
 from .axis import Axis, place, read_only
+from .content import Content
+from .deferring import binary
+from .fusion import OPERATIONS, Pending
 from .grouping import Groups
 from .metadata import follow
+from .past import History, Past, limited, lines
 from .selection import Array, Shape, rearrange
 from .uncertainty import Floats, Uncertainty
-
-HISTORY_LIMIT = 100
-"""A Dataset remembers that many operations, so that a loop does not fill the memory."""
 
 
 class Parts(TypedDict, total=False):
@@ -52,6 +56,27 @@ class Parts(TypedDict, total=False):
     metadata: dict[str, Any]
     title: str
     history: tuple[str, ...]
+
+
+_PLACES = {
+    "dims": "_dims", "unit": "_unit", "axes": "raw_axes", "masks": "declared_masks", "metadata": "_metadata",
+    "title": "_title", "history": "past",
+}  # fmt: skip
+
+
+def _operator(function: np.ufunc, plain: Any, swapped: Any) -> tuple[Any, Any]:
+    """An operator that is put off where it can be, and goes through NumPy's protocol where not."""
+    operation = OPERATIONS[function]
+
+    def forward(self: Dataset, other: Any) -> Any:
+        made = binary(self, other, operation)
+        return plain(self, other) if made is None else made
+
+    def backward(self: Dataset, other: Any) -> Any:
+        made = binary(other, self, operation)
+        return swapped(self, other) if made is None else made
+
+    return forward, backward
 
 
 class Dataset(NDArrayOperatorsMixin):
@@ -98,11 +123,27 @@ class Dataset(NDArrayOperatorsMixin):
 
     __hash__ = None  # type: ignore[assignment]
 
+    content: Content | Pending
+    """Values and errors, or the expression that will give them."""
+    past: History
+    """The history, which may not have been put into words yet."""
+    raw_axes: dict[str, Axis]
+    """Coordinates by name; not to be changed."""
+    declared_masks: dict[str, NDArray[np.bool_]]
+    """`raw_masks` without what an expression that has not been evaluated may add."""
+
+    __add__, __radd__ = _operator(np.add, NDArrayOperatorsMixin.__add__, NDArrayOperatorsMixin.__radd__)
+    __sub__, __rsub__ = _operator(np.subtract, NDArrayOperatorsMixin.__sub__, NDArrayOperatorsMixin.__rsub__)
+    __mul__, __rmul__ = _operator(np.multiply, NDArrayOperatorsMixin.__mul__, NDArrayOperatorsMixin.__rmul__)
+    __truediv__, __rtruediv__ = _operator(
+        np.divide, NDArrayOperatorsMixin.__truediv__, NDArrayOperatorsMixin.__rtruediv__
+    )
+
     # `a += b` gives a new Dataset too.
-    __iadd__ = NDArrayOperatorsMixin.__add__
-    __isub__ = NDArrayOperatorsMixin.__sub__
-    __imul__ = NDArrayOperatorsMixin.__mul__
-    __itruediv__ = NDArrayOperatorsMixin.__truediv__
+    __iadd__ = __add__
+    __isub__ = __sub__
+    __imul__ = __mul__
+    __itruediv__ = __truediv__
     __ipow__ = NDArrayOperatorsMixin.__pow__
     __ifloordiv__ = NDArrayOperatorsMixin.__floordiv__
     __imod__ = NDArrayOperatorsMixin.__mod__
@@ -125,18 +166,16 @@ class Dataset(NDArrayOperatorsMixin):
     ) -> None:
         array = checks.values(values, title)
         names = checks.dimensions(dims, axes or {}, array)
-        self._values = array
         self._dims = names
         self._unit = units.canonical(unit)
         self._title = title
-        self._history = tuple(history)
+        self.past: History = tuple(history)
         self._metadata: dict[str, Any] = dict(metadata or {})
-        self._axes = {name: place(axis, name, names, array.shape) for name, axis in (axes or {}).items()}
-        self._masks = {
+        self.raw_axes = {name: place(axis, name, names, array.shape) for name, axis in (axes or {}).items()}
+        self.declared_masks = {
             name: checks.mask(mask, name, names, array.shape) for name, mask in (masks or {}).items()
         }
-        self._variances: Floats | None = None
-        self._uncertainty = Uncertainty()
+        self.content: Content | Pending = Content(array, Uncertainty())
         if variances is not None:
             if isinstance(variances, str):
                 if variances != "poisson":
@@ -144,10 +183,10 @@ class Dataset(NDArrayOperatorsMixin):
                         "BAD_VARIANCES", f"Variances are an array or 'poisson', not '{variances}'."
                     )
                 spread = checks.counts(array, 0.0, self.mask, title)
-                self._history += ("poisson: variance = counts, 0 for 0 counts",)
+                self.past = (*tuple(history), "poisson: variance = counts, 0 for 0 counts")
             else:
                 spread = checks.variances(variances, array, self.mask, title)
-            self._uncertainty = Uncertainty.of(spread, source)
+            self.content = Content(array, Uncertainty.of(spread, source))
 
     def derive(self, **parts: Unpack[Parts]) -> Dataset:
         """Put a Dataset together from checked parts, as operations do; what is left out is this one's.
@@ -156,25 +195,45 @@ class Dataset(NDArrayOperatorsMixin):
         """
         made = Dataset.__new__(Dataset)
         state = self.__dict__
-        made._values = read_only(parts["values"]) if "values" in parts else self._values
-        for name in ("dims", "unit", "uncertainty", "axes", "masks", "metadata", "title", "history"):
-            setattr(made, f"_{name}", parts.get(name, state[f"_{name}"]))
-        if len(made._history) > HISTORY_LIMIT:
-            made._history = ("...", *made._history[1 - HISTORY_LIMIT :])
-        made._variances = None
+        for name, place_of in _PLACES.items():
+            setattr(made, place_of, parts.get(name, state[place_of]))
+        if "history" in parts:
+            made.past = limited(parts["history"])
+        if "values" in parts or "uncertainty" in parts:
+            values = read_only(parts["values"]) if "values" in parts else self.values
+            uncertainty = parts.get("uncertainty")
+            made.content = Content(values, self.uncertainty if uncertainty is None else uncertainty)
+            if "masks" not in parts:
+                made.declared_masks = self.raw_masks
+        else:
+            made.content = self.content
+            if "masks" in parts and self.content.pending:
+                made.content = self.content.settled()
+        return made
+
+    def with_content(
+        self, content: Pending, unit: str, history: Past, masks: dict[str, NDArray[np.bool_]]
+    ) -> Dataset:
+        """Describe what an expression will give, in the shape of this one."""
+        made = Dataset.__new__(Dataset)
+        made.__dict__ = {
+            **self.__dict__,
+            "content": content,
+            "_unit": unit,
+            "past": history,
+            "declared_masks": masks,
+        }
         return made
 
     @property
     def values(self) -> Array:
         """The numbers; a view that cannot be written to."""
-        return self._values
+        return self.content.values
 
     @property
     def variances(self) -> Floats | None:
         """Squared standard deviations in the shape of the values; None for exact numbers."""
-        if self._variances is None and self._uncertainty:
-            self._variances = read_only(self._uncertainty.variances(self.shape))
-        return self._variances
+        return self.content.variances
 
     @property
     def errors(self) -> Floats | None:
@@ -184,7 +243,7 @@ class Dataset(NDArrayOperatorsMixin):
     @property
     def uncertainty(self) -> Uncertainty:
         """The sources of error and how each element depends on them."""
-        return self._uncertainty
+        return self.content.uncertainty
 
     @property
     def unit(self) -> str:
@@ -199,7 +258,7 @@ class Dataset(NDArrayOperatorsMixin):
     @property
     def shape(self) -> Shape:
         """Of the values."""
-        return self._values.shape
+        return self.content.shape
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -209,41 +268,47 @@ class Dataset(NDArrayOperatorsMixin):
     @property
     def ndim(self) -> int:
         """Number of dimensions."""
-        return self._values.ndim
+        return len(self.content.shape)
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self._values.size
+        return prod(self.content.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the values."""
-        return self._values.dtype
+        return self.content.dtype
 
     @property
     def axes(self) -> Mapping[str, Axis]:
         """Coordinates by name."""
-        return MappingProxyType(self._axes)
+        return MappingProxyType(self.raw_axes)
 
     @property
     def masks(self) -> Mapping[str, NDArray[np.bool_]]:
         """Masks by name, in the shape of the values; True is masked."""
         return MappingProxyType(
-            {n: read_only(np.broadcast_to(m, self.shape)) for n, m in self._masks.items()}
+            {n: read_only(np.broadcast_to(m, self.shape)) for n, m in self.raw_masks.items()}
         )
 
     @property
     def raw_masks(self) -> dict[str, NDArray[np.bool_]]:
         """Masks by name, with length 1 where a mask does not depend on a dimension."""
-        return self._masks
+        undefined = self.content.undefined
+        return (
+            self.declared_masks
+            if undefined is None
+            else arithmetic.with_undefined(self.declared_masks, undefined)
+        )
 
     @property
     def mask(self) -> NDArray[np.bool_] | None:
         """All masks together, in the shape of the values; None without masks."""
-        if not self._masks:
+        masks = self.raw_masks
+        if not masks:
             return None
-        together = np.logical_or.reduce(np.broadcast_arrays(*self._masks.values()))
+        together = np.logical_or.reduce(np.broadcast_arrays(*masks.values()))
         return read_only(np.broadcast_to(together, self.shape))
 
     @property
@@ -259,7 +324,12 @@ class Dataset(NDArrayOperatorsMixin):
     @property
     def history(self) -> tuple[str, ...]:
         """What has been done to the data, oldest first."""
-        return self._history
+        return lines(self.past)
+
+    @property
+    def naming(self) -> Any:
+        """What `past.named` makes a name of."""
+        return self._title or ((self._dims, self.content.shape) if self._dims else self.content)
 
     @property
     def name(self) -> str:
@@ -267,7 +337,7 @@ class Dataset(NDArrayOperatorsMixin):
         if self._title:
             return self._title
         if not self._dims:
-            return f"{self._values.item():.6g}"
+            return f"{self.values.item():.6g}"
         return f"Dataset({', '.join(f'{d}: {n}' for d, n in self.sizes.items())})"
 
     def replace(
@@ -304,7 +374,7 @@ class Dataset(NDArrayOperatorsMixin):
 
     def with_axes(self, **axes: Any) -> Dataset:
         """Add or exchange axes."""
-        return self.replace(axes={**self._axes, **axes})
+        return self.replace(axes={**self.raw_axes, **axes})
 
     def with_masks(self, **masks: Any) -> Dataset:
         """Add or exchange masks; a masked element takes no part in reductions."""
@@ -316,15 +386,15 @@ class Dataset(NDArrayOperatorsMixin):
 
     def noted(self, entry: str) -> Dataset:
         """Add a line to the history."""
-        return self.replace(history=(*self._history, entry))
+        return self.replace(history=(*self.history, entry))
 
     def as_axis(self) -> Axis:
         """Use the values as coordinates."""
-        return Axis(self._values, self._unit, self._dims, self.errors, self._title)
+        return Axis(self.values, self._unit, self._dims, self.errors, self._title)
 
     def without_errors(self) -> Dataset:
         """Take the values as exact."""
-        return self.derive(uncertainty=Uncertainty(), history=(*self._history, "errors left out"))
+        return self.derive(uncertainty=Uncertainty(), history=(*self.history, "errors left out"))
 
     def to(self, unit: str) -> Dataset:
         """Convert to another unit.
@@ -348,7 +418,7 @@ class Dataset(NDArrayOperatorsMixin):
             indexing.position(self, old)
         dims = tuple(names.get(name, name) for name in self._dims)
         checks.unique(dims)
-        axes = {names.get(name, name): axis.renamed(names) for name, axis in self._axes.items()}
+        axes = {names.get(name, name): axis.renamed(names) for name, axis in self.raw_axes.items()}
         old_sizes = {name: self.sizes[name] for name in names}
         metadata = follow(self._metadata, old_sizes, lambda value: _renamed(value, names))
         return self.derive(dims=dims, axes=axes, metadata=metadata)
@@ -366,14 +436,14 @@ class Dataset(NDArrayOperatorsMixin):
             raise GumtreeError("BAD_DIMENSIONS", f"{self.name} has the dimensions {self._dims}, not {order}.")
         places = [self._dims.index(name) for name in order]
         return self.derive(
-            values=rearrange(self._values, places),
+            values=rearrange(self.values, places),
             dims=tuple(order),
-            uncertainty=self._uncertainty.rearranged(places),
-            masks={name: rearrange(mask, places) for name, mask in self._masks.items()},
+            uncertainty=self.uncertainty.rearranged(places),
+            masks={name: rearrange(mask, places) for name, mask in self.raw_masks.items()},
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self._values, dtype=dtype, copy=copy)
+        return np.array(self.values, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         return numpy_functions.apply_ufunc(function, method, inputs, options)
@@ -402,7 +472,7 @@ class Dataset(NDArrayOperatorsMixin):
             raise GumtreeError(
                 "NOT_SCALAR", f"{self.name} has {self.size} elements; select one, or use any() or all()."
             )
-        return self._values.item()
+        return self.values.item()
 
     def __float__(self) -> float:
         return float(self._item())
@@ -415,11 +485,11 @@ class Dataset(NDArrayOperatorsMixin):
 
     def any(self) -> bool:
         """Whether any element that is not masked is true."""
-        return bool(np.any(self._values, where=True if self.mask is None else ~self.mask))
+        return bool(np.any(self.values, where=True if self.mask is None else ~self.mask))
 
     def all(self) -> bool:
         """Whether all elements that are not masked are true."""
-        return bool(np.all(self._values, where=True if self.mask is None else ~self.mask))
+        return bool(np.all(self.values, where=True if self.mask is None else ~self.mask))
 
     def __repr__(self) -> str:
         return display.text(self)
@@ -431,11 +501,12 @@ class Dataset(NDArrayOperatorsMixin):
         return display.html(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_variances": None}
+        kept = {"declared_masks": self.raw_masks, "past": self.history}
+        return {**self.__dict__, **kept, "content": (self.values, self.uncertainty)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._values = read_only(self._values)
+        values, uncertainty = state["content"]
+        self.__dict__.update({**state, "content": Content(read_only(values), uncertainty)})
 
     def sum(self, dims: str | Sequence[str] | None = None) -> Dataset:
         """Sum over dimensions, all by default; see `reductions.total`."""
@@ -566,6 +637,64 @@ class Dataset(NDArrayOperatorsMixin):
     def correlation(self) -> Floats:
         """Give the correlation matrix of the elements; see `statistics.covariance`."""
         return statistics.correlation(self)
+
+    def to_scipp(self) -> Any:
+        """Make a scipp.DataArray; see `exchange.scipp`."""
+        from .exchange.scipp import to_scipp
+
+        return to_scipp(self)
+
+    @staticmethod
+    def from_scipp(array: Any) -> Dataset:
+        """Make a Dataset of a scipp.DataArray; see `exchange.scipp`."""
+        from .exchange.scipp import from_scipp
+
+        return from_scipp(array)
+
+    def to_xarray(self) -> Any:
+        """Make an xarray.Dataset; see `exchange.xarray`."""
+        from .exchange.xarray import to_xarray
+
+        return to_xarray(self)
+
+    @staticmethod
+    def from_xarray(given: Any) -> Dataset:
+        """Make a Dataset of an xarray.Dataset or DataArray; see `exchange.xarray`."""
+        from .exchange.xarray import from_xarray
+
+        return from_xarray(given)
+
+    def to_pandas(self) -> Any:
+        """Make a pandas.DataFrame; see `exchange.pandas`."""
+        from .exchange.pandas import to_pandas
+
+        return to_pandas(self)
+
+    @staticmethod
+    def from_pandas(table: Any, units: Mapping[str, str] | None = None) -> Dataset:
+        """Make a Dataset of a pandas.DataFrame or Series; see `exchange.pandas`."""
+        from .exchange.pandas import from_pandas
+
+        return from_pandas(table, units)
+
+    def save(self, path: str | PathLike[str], name: str = "data") -> Path:
+        """Write a NeXus file that keeps everything, sources of error included; see `exchange.nexus.save`."""
+        from .exchange.nexus import save
+
+        return save(path, {name: self})
+
+    @staticmethod
+    def load(path: str | PathLike[str], name: str | None = None) -> Dataset:
+        """Read a Dataset from a NeXus file; see `exchange.nexus.load`."""
+        from .exchange.nexus import load
+
+        return load(path, name)
+
+    def plot(self, **options: Any) -> Any:
+        """Draw a curve, an image, slices or a surface with matplotlib; see `plotting.plot`."""
+        from .plotting import plot
+
+        return plot(self, **options)
 
 
 def _renamed(value: Dataset, names: Mapping[str, str]) -> Dataset:

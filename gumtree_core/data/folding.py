@@ -109,6 +109,8 @@ def fold(uncertainty: Uncertainty, reduction: DimensionSum | BinSum, operation: 
     """Propagate through a sum."""
     if not uncertainty:
         return uncertainty
+    if 0 in reduction.shape:
+        return Uncertainty.of(np.zeros(reduction.result_shape))
     if independent():
         return Uncertainty.of(reduction.total(uncertainty.variances(reduction.shape)))
     terms = [reduction.fold(term, operation) for term in uncertainty.terms]

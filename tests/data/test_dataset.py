@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from gumtree_core.data import Axis, Dataset, poisson, scalar
-from gumtree_core.data.dataset import HISTORY_LIMIT
+from gumtree_core.data.past import LIMIT as HISTORY_LIMIT
 from gumtree_core.errors import GumtreeError
 
 

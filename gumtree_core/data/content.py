@@ -1,0 +1,135 @@
+"""The numbers of a Dataset: values with their errors, as arrays or as what an expression will give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .selection import Array, Selection, Shape
+from .uncertainty import Floats, Source, Uncertainty
+
+MOST_TERMS = 64
+"""Terms of an operand up to which an expression is fused."""
+_CASTS = {"float64": 0, "int16": 1, "uint16": 2, "int32": 3, "uint32": 4, "int64": 5, "uint64": 6}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeafTerm:
+    """One source behind an operand; an address, or a number where the same stands behind all elements."""
+
+    source: Source
+    selection: Selection
+    shared: bool
+    variance: int | float
+    scaled: bool
+    coefficient: int | float
+
+    @property
+    def plain(self) -> bool:
+        """Whether no other source can be related with this one."""
+        return self.source.recipe is None and not self.source.ancestors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """An operand of a fused expression, as the kernel sees it.
+
+    `kind` is the same for all operands that need the same program: type of the values (-1: a number) and, for
+    each term, whether variance and coefficient are numbers.
+    """
+
+    kind: tuple[Any, ...]
+    value: int | float
+    itemsize: int
+    terms: tuple[LeafTerm, ...] = ()
+    plain: bool = True
+    """Whether all its sources are plain."""
+
+
+class Content:
+    """Values and their errors, as arrays."""
+
+    __slots__ = ("_leaf", "_variances", "uncertainty", "values")
+
+    pending: ClassVar[bool] = False
+    nodes: ClassVar[int] = 0
+    undefined: ClassVar[NDArray[np.bool_] | None] = None
+
+    def __init__(self, values: Array, uncertainty: Uncertainty, variances: Floats | None = None) -> None:
+        self.values = values
+        self.uncertainty = uncertainty
+        self._variances = variances
+        self._leaf: Leaf | bool | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """Of the values."""
+        return self.values.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the values."""
+        return self.values.dtype
+
+    @property
+    def variances(self) -> Floats | None:
+        """Squared standard deviations in the shape of the values; None for exact numbers."""
+        if self._variances is None and self.uncertainty:
+            variances = self.uncertainty.variances(self.values.shape).view()
+            variances.flags.writeable = False
+            self._variances = variances
+        return self._variances
+
+    @property
+    def leaf(self) -> Leaf | None:
+        """What a fused expression needs to know; None for what is not laid out in one piece."""
+        if self._leaf is None:
+            self._leaf = _leaf(self.values, self.uncertainty) or False
+        return self._leaf or None  # type: ignore[return-value]
+
+
+def constant(value: float) -> Leaf:
+    """Make an operand of an exact number."""
+    return Leaf((-1,), value, 0)
+
+
+def _leaf(values: Array, uncertainty: Uncertainty) -> Leaf | None:
+    number = values.size == 1
+    cast = -1 if number else _CASTS.get(values.dtype.name, -2)
+    if cast == -2 or (number and values.dtype.name not in _CASTS):
+        return None
+    if not (values.size and values.flags.c_contiguous and values.dtype.isnative):
+        return None
+    if len(uncertainty.terms) > MOST_TERMS:
+        return None
+    whole = Selection.whole(values.shape).strides
+    terms = []
+    for term in uncertainty.terms:
+        source, selection, coefficient = term.source, term.selection, term.coefficient
+        if selection.table is not None:
+            return None
+        shared = selection.is_constant
+        scaled = coefficient.size != 1
+        if not shared and (selection.strides != whole or number):
+            return None
+        if scaled and (coefficient.shape != values.shape or not coefficient.flags.c_contiguous):
+            return None
+        at = source.variances.ctypes.data + 8 * selection.offset
+        terms.append(
+            LeafTerm(
+                source,
+                selection,
+                shared,
+                float(source.variances[selection.offset]) if shared else at,
+                scaled,
+                coefficient.ctypes.data if scaled else float(coefficient.item()),
+            )
+        )
+    # Whether a coefficient is 1 is worth a program of its own.
+    kinds = ((term.shared, 2 if term.scaled else int(term.coefficient != 1.0)) for term in terms)
+    value = float(values.item()) if number else values.ctypes.data
+    plain = all(term.plain for term in terms)
+    return Leaf((cast, *kinds), value, values.itemsize, tuple(terms), plain)

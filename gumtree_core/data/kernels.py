@@ -1,0 +1,190 @@
+"""The loop behind arithmetic: a small program of vector operations, run block by block.
+
+A block of each intermediate result stays in the processor's cache, so that an expression over big arrays
+reads its operands once and writes its results once, whatever it is made of. The program is data: no
+expression needs a compiler. Compiled code is cached on disk by Numba.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from .opcodes import (
+    ADD,
+    BLOCK,
+    CAST_I2,
+    CAST_I4,
+    CAST_I8,
+    CAST_U2,
+    CAST_U4,
+    CAST_U8,
+    CHECK,
+    COPY,
+    DIV,
+    EXP,
+    INV,
+    LOG,
+    MUL,
+    NEG,
+    NEGMUL,
+    OUT,
+    SQ,
+    SQADD,
+    SQMUL,
+    SQRT,
+    SUB,
+)
+
+
+@intrinsic
+def _pointer(typing: Any, address: Any, of: Any) -> Any:
+    """Make a pointer of an address; `of` is an example of what it points to."""
+    pointer = types.CPointer(of)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(pointer))
+
+    return pointer(address, of), generate
+
+
+@numba.njit(inline="always", error_model="numpy")
+def _floats(address, n):
+    return numba.carray(_pointer(address, 0.0), n)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def run_range(program, bases, steps, blocks, constant_blocks, constants, one_out, other_out, start, stop):
+    """Run the program on elements start .. stop - 1; False where a CHECK found a number that is not finite.
+
+    program
+        (k, 4) int64: operation, place of the result, of the first and of the second operand.
+    bases, steps
+        (places,) int64: address of each place, and the bytes by which it advances for each element. In place
+        of an address stand the number of a block of scratch memory, whose step is 0, or `OUT` and `OUT - 1`
+        for the two results.
+    blocks
+        Number of blocks.
+    constant_blocks, constants
+        (n,): blocks that hold a number throughout, and which.
+    one_out, other_out
+        (size,) float64 results.
+    """
+    finite = True
+    scratch = np.empty((blocks, BLOCK))
+    for k in range(constants.size):
+        scratch[constant_blocks[k]] = constants[k]
+    first_block = scratch.ctypes.data
+    work = np.empty(bases.size, np.int64)
+    for place in range(bases.size):
+        base = bases[place]
+        if base == OUT:
+            base = one_out.ctypes.data
+        elif base == OUT - 1:
+            base = other_out.ctypes.data
+        elif base < 4096:
+            base = first_block + base * BLOCK * 8
+        work[place] = base
+    at = start
+    while at < stop:
+        n = min(BLOCK, stop - at)
+        for k in range(program.shape[0]):
+            operation = program[k, 0]
+            out = _floats(work[program[k, 1]] + steps[program[k, 1]] * at, n)
+            one = work[program[k, 2]] + steps[program[k, 2]] * at
+            a = _floats(one, n)
+            b = _floats(work[program[k, 3]] + steps[program[k, 3]] * at, n)
+            if operation == ADD:
+                for i in range(n):
+                    out[i] = a[i] + b[i]
+            elif operation == SUB:
+                for i in range(n):
+                    out[i] = a[i] - b[i]
+            elif operation == MUL:
+                for i in range(n):
+                    out[i] = a[i] * b[i]
+            elif operation == DIV:
+                for i in range(n):
+                    out[i] = a[i] / b[i]
+            elif operation == SQMUL:
+                for i in range(n):
+                    out[i] = a[i] * (b[i] * b[i])
+            elif operation == SQADD:
+                for i in range(n):
+                    out[i] += a[i] * (b[i] * b[i])
+            elif operation == NEGMUL:
+                for i in range(n):
+                    out[i] = -(a[i] * b[i])
+            elif operation == INV:
+                for i in range(n):
+                    out[i] = 1.0 / a[i]
+            elif operation == NEG:
+                for i in range(n):
+                    out[i] = -a[i]
+            elif operation == COPY:
+                for i in range(n):
+                    out[i] = a[i]
+            elif operation == SQ:
+                for i in range(n):
+                    out[i] = a[i] * a[i]
+            elif operation == SQRT:
+                for i in range(n):
+                    out[i] = np.sqrt(a[i])
+            elif operation == EXP:
+                for i in range(n):
+                    out[i] = np.exp(a[i])
+            elif operation == LOG:
+                for i in range(n):
+                    out[i] = np.log(a[i])
+            elif operation == CHECK:
+                bad = 0
+                for i in range(n):
+                    bad += not abs(a[i]) < np.inf
+                if bad:
+                    finite = False
+            elif operation == CAST_U4:
+                narrow = numba.carray(_pointer(one, np.uint32(0)), n)
+                for i in range(n):
+                    out[i] = narrow[i]
+            elif operation == CAST_I4:
+                narrow = numba.carray(_pointer(one, np.int32(0)), n)
+                for i in range(n):
+                    out[i] = narrow[i]
+            elif operation == CAST_I8:
+                narrow = numba.carray(_pointer(one, np.int64(0)), n)
+                for i in range(n):
+                    out[i] = narrow[i]
+            elif operation == CAST_U8:
+                narrow = numba.carray(_pointer(one, np.uint64(0)), n)
+                for i in range(n):
+                    out[i] = narrow[i]
+            elif operation == CAST_U2:
+                narrow = numba.carray(_pointer(one, np.uint16(0)), n)
+                for i in range(n):
+                    out[i] = narrow[i]
+            elif operation == CAST_I2:
+                narrow = numba.carray(_pointer(one, np.int16(0)), n)
+                for i in range(n):
+                    out[i] = narrow[i]
+        at += n
+    return finite
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)
+def run_parallel(
+    threads, program, bases, steps, blocks, constant_blocks, constants, one_out, other_out, start, stop
+):
+    """Run the program on all elements, a part in each thread; as `run_range`."""
+    length = ((stop - start) // threads // BLOCK + 1) * BLOCK
+    bad = 0
+    for part in numba.prange(threads):
+        low, high = start + part * length, min(stop, start + (part + 1) * length)
+        if low < high and not run_range(
+            program, bases, steps, blocks, constant_blocks, constants, one_out, other_out, low, high
+        ):
+            bad += 1
+    return bad == 0

@@ -1,0 +1,31 @@
+"""The operations that the kernel knows; apart from it, because importing Numba takes a third of a second."""
+
+BLOCK = 256
+"""Elements of a block: 2 kB in float64."""
+OUT = -1
+"""In place of an address: the first result; one less the second."""
+
+(
+    ADD,
+    SUB,
+    MUL,
+    DIV,
+    NEG,
+    COPY,
+    INV,
+    NEGMUL,
+    SQMUL,
+    SQADD,
+    SQ,
+    SQRT,
+    EXP,
+    LOG,
+    CHECK,
+    CAST_I2,
+    CAST_U2,
+    CAST_I4,
+    CAST_U4,
+    CAST_I8,
+    CAST_U8,
+) = range(21)
+"""Operations ``dst = f(a, b)``. NEGMUL -a b; SQMUL a b^2; SQADD adds a b^2; SQ a^2; CHECK: is a finite?"""
