@@ -10,7 +10,7 @@ from pathlib import Path
 from gumtree_core.errors import GumtreeError
 
 
-def save_new(path: Path, write: Callable[[Path], None]) -> Path:
+def save_new(path: Path, write: Callable[[Path], None], *, numbered: bool = True) -> Path:
     """Have `write` make a file beside its place, and give it its name when it is complete.
 
     Parameters
@@ -19,6 +19,8 @@ def save_new(path: Path, write: Callable[[Path], None]) -> Path:
         Where it goes; its folder is made. If there is a file already, a number is added to the name.
     write
         Makes the file at the path that it is given.
+    numbered
+        If false, a file that is there already is an error instead.
 
     Returns
     -------
@@ -28,8 +30,10 @@ def save_new(path: Path, write: Callable[[Path], None]) -> Path:
     Raises
     ------
     GumtreeError
-        FILE_NOT_WRITABLE.
+        FILE_NOT_WRITABLE, FILE_EXISTS.
     """
+    if not numbered and path.exists():
+        raise _exists(path)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +41,7 @@ def save_new(path: Path, write: Callable[[Path], None]) -> Path:
             write(draft)
             with draft.open("rb") as file:
                 os.fsync(file.fileno())
-            return _publish(draft, path)
+            return _publish(draft, path, numbered)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
@@ -46,13 +50,19 @@ def save_new(path: Path, write: Callable[[Path], None]) -> Path:
         ) from error
 
 
-def _publish(draft: Path, path: Path) -> Path:
+def _exists(path: Path) -> GumtreeError:
+    return GumtreeError("FILE_EXISTS", f"{path} exists already and is not overwritten; choose another name.")
+
+
+def _publish(draft: Path, path: Path, numbered: bool) -> Path:
     """Link under the first name that is free: unlike a rename, a link never replaces."""
     number, free = 1, path
     while True:
         try:
             os.link(draft, free)
         except FileExistsError:
+            if not numbered:
+                raise _exists(path) from None
             number += 1
             free = path.with_name(f"{path.stem}_{number}{path.suffix}")
         else:

@@ -1,0 +1,1 @@
+"""Datasets in the forms of other programs: NeXus files, scipp, xarray, pandas (docs/exchange.md)."""
