@@ -133,9 +133,10 @@ def step(
     arguments = [_real(each) for each in arguments]
     result, undefined = _defined(np.asarray(function(*arguments)), *arguments)
     if len(arguments) == 1:
-        return result, undefined, [UNARY[function].derivative(*arguments, result)]
+        return result, undefined, [UNARY[function].derivative(arguments[0], result)]
+    left, right = arguments
     rule = BINARY[function]
-    return result, undefined, [rule.left(*arguments, result), rule.right(*arguments, result)]
+    return result, undefined, [rule.left(left, right, result), rule.right(left, right, result)]
 
 
 def _real(values: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .uncertainty import Floats
 
-SMALLEST = 1 << 20
+SMALLEST = 1 << 16
 """Bytes below which NumPy's own allocation is as fast."""
 KEPT = 1 << 29
 """Bytes that are kept for later, at most."""

@@ -47,12 +47,14 @@ class Leaf:
     terms: tuple[LeafTerm, ...] = ()
     plain: bool = True
     """Whether all its sources are plain."""
+    numbers: tuple[int | float, ...] = ()
+    """Value, then variance and coefficient of each term."""
 
 
 class Content:
     """Values and their errors, as arrays."""
 
-    __slots__ = ("_leaf", "_variances", "uncertainty", "values")
+    __slots__ = ("_leaf", "_variances", "dtype", "shape", "uncertainty", "values")
 
     pending: ClassVar[bool] = False
     nodes: ClassVar[int] = 0
@@ -60,19 +62,11 @@ class Content:
 
     def __init__(self, values: Array, uncertainty: Uncertainty, variances: Floats | None = None) -> None:
         self.values = values
+        self.shape: Shape = values.shape
+        self.dtype: np.dtype[Any] = values.dtype
         self.uncertainty = uncertainty
         self._variances = variances
         self._leaf: Leaf | bool | None = None
-
-    @property
-    def shape(self) -> Shape:
-        """Of the values."""
-        return self.values.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the values."""
-        return self.values.dtype
 
     @property
     def variances(self) -> Floats | None:
@@ -93,7 +87,7 @@ class Content:
 
 def constant(value: float) -> Leaf:
     """Make an operand of an exact number."""
-    return Leaf((-1,), value, 0)
+    return Leaf((-1,), value, 0, numbers=(value,))
 
 
 def _leaf(values: Array, uncertainty: Uncertainty) -> Leaf | None:
@@ -132,4 +126,5 @@ def _leaf(values: Array, uncertainty: Uncertainty) -> Leaf | None:
     kinds = ((term.shared, 2 if term.scaled else int(term.coefficient != 1.0)) for term in terms)
     value = float(values.item()) if number else values.ctypes.data
     plain = all(term.plain for term in terms)
-    return Leaf((cast, *kinds), value, values.itemsize, tuple(terms), plain)
+    numbers = (value, *(number for term in terms for number in (term.variance, term.coefficient)))
+    return Leaf((cast, *kinds), value, values.itemsize, tuple(terms), plain, numbers)

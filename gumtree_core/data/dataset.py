@@ -39,7 +39,7 @@ from .deferring import binary
 from .fusion import OPERATIONS, Pending
 from .grouping import Groups
 from .metadata import follow
-from .past import History, Past, limited, lines
+from .past import History, limited, lines
 from .selection import Array, Shape, rearrange
 from .uncertainty import Floats, Uncertainty
 
@@ -207,12 +207,12 @@ class Dataset(NDArrayOperatorsMixin):
                 made.declared_masks = self.raw_masks
         else:
             made.content = self.content
-            if "masks" in parts and self.content.pending:
+            if "masks" in parts and isinstance(self.content, Pending):
                 made.content = self.content.settled()
         return made
 
     def with_content(
-        self, content: Pending, unit: str, history: Past, masks: dict[str, NDArray[np.bool_]]
+        self, content: Pending, unit: str, history: History, masks: dict[str, NDArray[np.bool_]]
     ) -> Dataset:
         """Describe what an expression will give, in the shape of this one."""
         made = Dataset.__new__(Dataset)

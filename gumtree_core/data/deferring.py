@@ -8,15 +8,15 @@ import numpy as np
 
 from . import units
 from .fusion import MOST_NODES, OPERATIONS, Pending, fusible
-from .past import Past
-from .program import ADD, DIV, EXP, LOG, MUL, NEG, SQRT, SQUARE, SUB, UNARY
+from .past import History, Past
+from .program import ADD, DIV, MUL, NEG, SQRT, SQUARE, SUB, UNARY
 from .uncertainty import independent
 
 if TYPE_CHECKING:
     from .dataset import Dataset
 
 _SYMBOLS = {ADD: "+", SUB: "-", MUL: "*", DIV: "/"}
-_NOTED = {SQUARE: "square", SQRT: "sqrt", EXP: "exp", LOG: "log"}
+_NOTED = {SQUARE: "square", SQRT: "sqrt"}
 _NUMBERS = frozenset((float, int, np.float64, np.int64))
 _units: dict[tuple[int, str, str], str | None] = {}
 
@@ -69,7 +69,7 @@ def binary(left: Any, right: Any, operation: int) -> Dataset | None:
 
 
 def _made(
-    lead: Dataset, operation: int, a: Any, b: Any, unit: str, history: Past, masks: dict[str, Any]
+    lead: Dataset, operation: int, a: Any, b: Any, unit: str, history: History, masks: dict[str, Any]
 ) -> Dataset | None:
     nodes = 1 + (0 if type(a) is float else a.nodes) + (0 if b is None or type(b) is float else b.nodes)
     if nodes > MOST_NODES:
@@ -77,7 +77,7 @@ def _made(
         nodes = 1
         if any(each is not None and type(each) is not float and each.leaf is None for each in (a, b)):
             return None
-    content = Pending(operation, a, b, lead.shape, not independent(), nodes, history)
+    content = Pending(operation, a, b, lead.content.shape, not independent(), nodes, history)
     if content.complex and not fusible(content):
         return None
     return lead.with_content(content, unit, history, masks)
@@ -105,17 +105,15 @@ def _unit(operation: int, left: str, right: str) -> str | None:
             made = units.divide(left, right)
         elif operation in (SQRT, SQUARE):
             made = units.power(left, 0.5 if operation == SQRT else 2.0)
-        elif operation == NEG:
-            made = left
         else:
-            made = "" if not left else None
+            made = left
         _units[key] = made
     return _units[key]
 
 
 def _meet(left: Dataset, right: Dataset) -> tuple[Dataset, dict[str, Any]] | None:
     """The Dataset that leads, and the masks of both; None where dimensions or axes have to be looked at."""
-    if left.dims == right.dims and left.shape == right.shape:
+    if left.dims == right.dims and left.content.shape == right.content.shape:
         if not _same_axes(left.raw_axes, right.raw_axes):
             return None
         masks = left.declared_masks

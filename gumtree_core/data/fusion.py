@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from . import buffers, program
 from .content import Content, Leaf, constant
 from .opcodes import BLOCK, OUT
-from .program import ADD, DIV, EXP, LOG, MUL, NEG, SQRT, SQUARE, SUB, Plan
+from .program import ADD, DIV, MUL, NEG, SQRT, SQUARE, SUB, Plan
 from .selection import Array, Shape
 from .uncertainty import Floats, Term, Uncertainty, combine, errors
 
@@ -32,13 +32,14 @@ ONE_THREAD = 40_000
 
 UFUNCS: dict[int, np.ufunc] = {
     ADD: np.add, SUB: np.subtract, MUL: np.multiply, DIV: np.divide, NEG: np.negative, SQUARE: np.square,
-    SQRT: np.sqrt, EXP: np.exp, LOG: np.log,
+    SQRT: np.sqrt,
 }  # fmt: skip
 OPERATIONS = {function: operation for operation, function in UFUNCS.items()}
 
 MOST_PLANS = 1000
 
 _NONE = np.empty(0)
+_kernels: Any = None
 _plans: dict[Any, Plan] = {}
 _parallel = threading.Lock()
 
@@ -48,7 +49,7 @@ class Pending:
 
     __slots__ = (
         "_done", "_uncertainty", "_undefined", "_values", "_variances", "complex", "exact", "label", "leaves",
-        "left", "nodes", "operation", "right", "shape", "tree",
+        "left", "nodes", "operation", "right", "shape", "size", "tree",
     )  # fmt: skip
     pending: ClassVar[bool] = True
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float64)
@@ -60,23 +61,19 @@ class Pending:
         self.left = left
         self.right = right
         self.shape = shape
+        self.size = prod(shape)
         self.exact = exact
         self.nodes = nodes
         self.label = label
         self._done = False
         self._uncertainty: Uncertainty | None = None
-        here, below, one = _seen(left)
-        there, others, other = _seen(right)
+        here, below, one = _seen(left, exact)
+        there, others, other = _seen(right, exact)
         self.complex = one or other
         self.tree: Any = None
         if here is not None and there is not None and not self.complex:
             self.tree = operation, here, there
         self.leaves = below + others
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return prod(self.shape)
 
     @property
     def values(self) -> Array:
@@ -152,10 +149,11 @@ class Pending:
         with errors("exact" if self.exact else "independent"), np.errstate(all="ignore"):
             result, new, slopes = arithmetic.step(UFUNCS[self.operation], arrays)
             self._uncertainty = combine(list(zip(parts, slopes, strict=True)), self.shape, str(self.label))
+            variances = self._uncertainty.variances(self.shape) if self._uncertainty else None
         if new is not None:
             undefined = new if undefined is None else undefined | new
         self._values = read_only(result)
-        self._variances = read_only(self._uncertainty.variances(self.shape)) if self._uncertainty else None
+        self._variances = None if variances is None else read_only(variances)
         self._undefined = undefined
         self._done = True
 
@@ -167,14 +165,14 @@ def read_only(array: Array) -> Array:
     return view
 
 
-def _seen(operand: Any) -> tuple[Any, tuple[Leaf, ...], bool]:
+def _seen(operand: Any, exact: bool) -> tuple[Any, tuple[Leaf, ...], bool]:
     """An operand as a part of an expression's tree, its leaves, and whether sources may be related."""
     if operand is None:
         return (), (), False
     if type(operand) is float:
         return (-1,), (constant(operand),), False
     if operand.pending:
-        return operand.tree, operand.leaves, operand.complex
+        return operand.tree if operand.exact == exact else None, operand.leaves, operand.complex
     leaf = operand.leaf
     return leaf.kind, (leaf,), not leaf.plain
 
@@ -195,7 +193,8 @@ class _NotFused(Exception):
 class _Expression:
     """An expression laid out: operations in order, operands, and which of their terms share a source."""
 
-    def __init__(self, root: Pending) -> None:
+    def __init__(self, root: Pending, whole: bool = False) -> None:
+        self._whole = whole  # down to the arrays, as the tree is
         self.nodes: list[tuple[int, int, int]] = []
         self.leaves: list[Leaf] = []
         self.keep: list[Any] = []
@@ -216,7 +215,7 @@ class _Expression:
         elif content is self._root or (
             content.pending
             and content.exact == self._root.exact
-            and (content._uncertainty is None or content.leaf is None)
+            and (self._whole or content._uncertainty is None or content.leaf is None)
         ):
             left = self._visit(content.left)
             right = -1 if content.right is None else self._visit(content.right)
@@ -287,9 +286,10 @@ def _run(root: Pending) -> tuple[Array, Floats | None] | None:
             plan = expression.plan("independent", lambda: program.independent(nodes, expression.kinds))
         found = expression.leaves, plan, any(len(leaf.kind) > 1 for leaf in expression.leaves)
     leaves, plan, spread = found
-    values = buffers.empty(root.size)
-    variances = buffers.empty(root.size) if spread else _NONE
-    if not _execute(plan, leaves, values, variances, root.size):
+    size = root.size
+    values = buffers.empty(size)
+    variances = buffers.empty(size) if spread else _NONE
+    if not _execute(plan, leaves, values, variances, size):
         return None
     values.flags.writeable = variances.flags.writeable = False
     if len(root.shape) != 1:
@@ -309,9 +309,9 @@ def _simple(root: Pending) -> tuple[Sequence[Leaf], Plan, bool] | None:
     key = root.exact, root.tree
     plan = _plans.get(key)
     if plan is None:
-        expression = _Expression(root)
+        expression = _Expression(root, whole=True)
         nodes, kinds = tuple(expression.nodes), expression.kinds
-        if len(expression.leaves) != len(leaves):
+        if len(expression.leaves) != len(leaves):  # an operand without errors occurs twice
             return None
         if root.exact:
             plan = program.exact(nodes, kinds, tuple(expression.groups))
@@ -355,8 +355,7 @@ def _execute(
     derivatives: Sequence[Floats] = (),
 ) -> bool:
     """Run a plan; False where a number was not finite."""
-    from . import kernels  # Numba is imported when it is needed first
-
+    kernels = _kernels or _load_kernels()
     found = program.fetch(leaves, plan.wanted)
     steps = plan.steps
     if derivatives:
@@ -367,7 +366,8 @@ def _execute(
                 steps[at] = 0 if plan.uniform[OUT - what] else 8
     arguments = (
         plan.program, np.array(found), steps, plan.blocks, plan.constant_blocks,
-        np.array(program.fetch(leaves, plan.constants), dtype=np.float64), values, variances, 0, size,
+        np.array(program.fetch(leaves, plan.constants), dtype=np.float64) if plan.constants else _NONE,
+        values, variances, 0, size,
     )  # fmt: skip
     if size > ONE_THREAD and _parallel.acquire(blocking=False):
         try:
@@ -375,6 +375,15 @@ def _execute(
         finally:
             _parallel.release()
     return bool(kernels.run_range(*arguments))
+
+
+def _load_kernels() -> Any:
+    """Import Numba when it is needed first: that takes a third of a second."""
+    global _kernels
+    from . import kernels
+
+    _kernels = kernels
+    return kernels
 
 
 def _remember(key: Any, plan: Plan) -> None:

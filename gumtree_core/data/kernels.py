@@ -26,9 +26,7 @@ from .opcodes import (
     CHECK,
     COPY,
     DIV,
-    EXP,
     INV,
-    LOG,
     MUL,
     NEG,
     NEGMUL,
@@ -134,12 +132,6 @@ def run_range(program, bases, steps, blocks, constant_blocks, constants, one_out
             elif operation == SQRT:
                 for i in range(n):
                     out[i] = np.sqrt(a[i])
-            elif operation == EXP:
-                for i in range(n):
-                    out[i] = np.exp(a[i])
-            elif operation == LOG:
-                for i in range(n):
-                    out[i] = np.log(a[i])
             elif operation == CHECK:
                 bad = 0
                 for i in range(n):

@@ -18,8 +18,6 @@ OUT = -1
     SQADD,
     SQ,
     SQRT,
-    EXP,
-    LOG,
     CHECK,
     CAST_I2,
     CAST_U2,
@@ -27,5 +25,8 @@ OUT = -1
     CAST_U4,
     CAST_I8,
     CAST_U8,
-) = range(21)
-"""Operations ``dst = f(a, b)``. NEGMUL -a b; SQMUL a b^2; SQADD adds a b^2; SQ a^2; CHECK: is a finite?"""
+) = range(19)
+"""Operations ``dst = f(a, b)``. NEGMUL -a b; SQMUL a b^2; SQADD adds a b^2; SQ a^2; CHECK: is a finite?
+
+They give the same bits as NumPy: what has a choice of rounding, such as exp, is left to NumPy.
+"""

@@ -36,8 +36,11 @@ class Past:
         self.left = left
         self.right = right
         self._lines: tuple[str, ...] | None = None
-        self.depth = 1 + max(_depth(before), _depth(also))
-        if self.depth > LIMIT:
+        depth = before.depth if isinstance(before, Past) else 0
+        if isinstance(also, Past) and also.depth > depth:
+            depth = also.depth
+        self.depth: int = depth + 1
+        if depth >= LIMIT:
             self.lines()
 
     def __str__(self) -> str:
@@ -78,7 +81,3 @@ def named(naming: Any) -> str:
     if not isinstance(naming, tuple):  # the content of a number
         return f"{naming.values.item():.6g}"
     return f"Dataset({', '.join(f'{d}: {n}' for d, n in zip(*naming, strict=True))})"
-
-
-def _depth(history: History | None) -> int:
-    return history.depth if isinstance(history, Past) else 0

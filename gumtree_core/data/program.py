@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 from . import opcodes as k
 from .content import Leaf
 
-ADD, SUB, MUL, DIV, NEG, SQUARE, SQRT, EXP, LOG = range(9)
+ADD, SUB, MUL, DIV, NEG, SQUARE, SQRT = range(7)
 """Operations of an expression."""
-UNARY = frozenset((NEG, SQUARE, SQRT, EXP, LOG))
+UNARY = frozenset((NEG, SQUARE, SQRT))
 
 Node = tuple[int, int, int]
 """Operation and the places of its operands; a leaf has the operation -1 and the place of its kind."""
-Wanted = int | float | tuple[int, int, int]
-"""A number, or what is fetched of an operand: leaf, term, and one of the following."""
-VALUE, VARIANCE, COEFFICIENT = range(3)
+Wanted = int | float | tuple[int, int]
+"""A number, or which of an operand's `Leaf.numbers`."""
 Adjoint = tuple[float, int | None]
 """A derivative: a sign, and the block that holds it; None for 1."""
 
@@ -35,7 +34,7 @@ class Plan:
     """A program, and where its operands come from.
 
     `wanted` says for each place what stands there: a number (of a block of scratch memory, or `OUT`), or
-    (leaf, term, what) of an address; `constants` says so of the numbers in `constant_blocks`.
+    the place in `Leaf.numbers` of an address; `constants` says so of the numbers in `constant_blocks`.
     """
 
     program: NDArray[np.int64]
@@ -86,16 +85,16 @@ class _Builder:
         """Where the values of a leaf are, as float64."""
         cast = self.kinds[n][0]
         if cast == -1:
-            return self.number((n, 0, VALUE))
+            return self.number((n, 0))
         if cast == 0:
-            return self.place((n, 0, VALUE))
+            return self.place((n, 0))
         size = 2 if cast <= 2 else 4 if cast <= 4 else 8
         operation = (k.CAST_I2, k.CAST_U2, k.CAST_I4, k.CAST_U4, k.CAST_I8, k.CAST_U8)[cast - 1]
-        return self.emit(operation, self.place((n, 0, VALUE), size))
+        return self.emit(operation, self.place((n, 0), size))
 
     def variance(self, n: int, term: int) -> int:
         shared, _ = self.kinds[n][1 + term]
-        return (self.number if shared else self.place)((n, term, VARIANCE))
+        return (self.number if shared else self.place)((n, 1 + 2 * term))
 
     def values(self, out: int) -> list[int]:
         """Emit the values of all nodes; the last goes to `out`."""
@@ -110,7 +109,7 @@ class _Builder:
             if operation == DIV and self.nodes[right][0] != -1:
                 self.program.append((k.CHECK, at[right], at[right], at[right]))
             at.append(self.emit(_FORWARD[operation], a, b, target))
-            if operation in (DIV, SQRT, EXP, LOG) or position == last:
+            if operation in (DIV, SQRT) or position == last:
                 self.program.append((k.CHECK, at[-1], at[-1], at[-1]))
         return at
 
@@ -164,10 +163,6 @@ class _Builder:
             elif operation == SQRT:
                 twice = self.emit(k.ADD, y, y)
                 parts = [(left, self.times(adjoint, self.emit(k.INV, twice)))]
-            elif operation == EXP:
-                parts = [(left, self.times(adjoint, y))]
-            elif operation == LOG:
-                parts = [(left, self.times(adjoint, self.emit(k.INV, x)))]
             for side, part in parts:
                 if depends[side]:
                     found.setdefault(side, []).append(part)
@@ -194,8 +189,7 @@ class _Builder:
 
 
 _FORWARD = {
-    ADD: k.ADD, SUB: k.SUB, MUL: k.MUL, DIV: k.DIV, NEG: k.NEG, SQUARE: k.SQ, SQRT: k.SQRT, EXP: k.EXP,
-    LOG: k.LOG,
+    ADD: k.ADD, SUB: k.SUB, MUL: k.MUL, DIV: k.DIV, NEG: k.NEG, SQUARE: k.SQ, SQRT: k.SQRT,
 }  # fmt: skip
 
 
@@ -250,9 +244,9 @@ def _derivative(builder: _Builder, at: list[int], members: list[tuple[int, int]]
         sort = builder.kinds[n][1 + term][1]
         adjoint = leaves[n]
         if sort == 1:
-            adjoint = builder.times(adjoint, builder.number((n, term, COEFFICIENT)))
+            adjoint = builder.times(adjoint, builder.number((n, 2 + 2 * term)))
         elif sort == 2:
-            adjoint = builder.times(adjoint, builder.place((n, term, COEFFICIENT)))
+            adjoint = builder.times(adjoint, builder.place((n, 2 + 2 * term)))
         parts.append(adjoint)
     return builder.added(parts)
 
@@ -284,12 +278,8 @@ def independent(nodes: tuple[Node, ...], kinds: tuple[tuple[Any, ...], ...]) -> 
         elif operation == NEG:
             spread.append(_sum(builder, v, None, out))
         else:
-            derivative = {
-                SQUARE: lambda x=x: builder.emit(k.ADD, x, x),
-                SQRT: lambda y=y: builder.emit(k.INV, builder.emit(k.ADD, y, y)),
-                EXP: lambda y=y: y,
-                LOG: lambda x=x: builder.emit(k.INV, x),
-            }[operation]()
+            twice = builder.emit(k.ADD, *((x, x) if operation == SQUARE else (y, y)))
+            derivative = twice if operation == SQUARE else builder.emit(k.INV, twice)
             spread.append(_square_sum(builder, [(v, derivative)], out))
     return builder.plan()
 
@@ -302,7 +292,7 @@ def _leaf_variance(builder: _Builder, n: int) -> int | None:
         factor = None
         if sort:
             find = builder.number if sort == 1 else builder.place
-            factor = find((n, term, COEFFICIENT))
+            factor = find((n, 2 + 2 * term))
         parts.append((builder.variance(n, term), factor))
     if not parts:
         return None
@@ -332,16 +322,7 @@ def _square_sum(builder: _Builder, parts: Any, out: int | None) -> int | None:
 
 def fetch(leaves: Sequence[Leaf], wanted: tuple[Wanted, ...]) -> list[int | float]:
     """The addresses or numbers that a plan asks for."""
-    found: list[int | float] = []
-    for what in wanted:
-        if type(what) is not tuple:
-            found.append(what)  # type: ignore[arg-type]
-            continue
-        leaf, term, part = what
-        if part == VALUE:
-            found.append(leaves[leaf].value)
-        elif part == VARIANCE:
-            found.append(leaves[leaf].terms[term].variance)
-        else:
-            found.append(leaves[leaf].terms[term].coefficient)
-    return found
+    return [
+        leaves[what[0]].numbers[what[1]] if type(what) is tuple else what  # type: ignore[misc]
+        for what in wanted
+    ]
