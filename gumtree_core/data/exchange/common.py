@@ -42,7 +42,7 @@ def independent_variances(ds: Dataset, operation: str) -> Floats | None:
     if share_errors(ds):
         warn_lost(
             operation,
-            f"elements of {ds.name} have errors in common, which only save() keeps; there they are independent",
+            f"elements of {ds.name} have errors in common, which only save() keeps",
         )
     return ds.variances
 
