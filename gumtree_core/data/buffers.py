@@ -55,3 +55,11 @@ def empty(size: int) -> Floats:
         finally:
             _lock.release()
     return np.asarray(_Lease(np.empty(size) if memory is None else memory))
+
+
+def release() -> None:
+    """Give the kept memory back to the system."""
+    global _kept
+    with _lock:
+        _free.clear()
+        _kept = 0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .joint_folding import fold_related
 from .selection import Array, Selection, Shape
+from .summing import total as summed
 from .uncertainty import REMEMBERED, Floats, Recipe, Source, Term, Uncertainty, independent, warn_lost
 
 
@@ -40,7 +41,7 @@ class DimensionSum:
             array = np.where(self.keep, array, array.dtype.type(0))
         # An axis along which the array is constant need not be summed.
         constant = tuple(a for a in self.axes if array.shape[a] == 1)
-        result = array.sum(axis=self.axes)
+        result = summed(array, self.axes)
         factor = prod(self.shape[a] for a in constant)
         if factor != 1:
             result = result * factor
@@ -144,7 +145,10 @@ def _fold(
         source = Source(matrix.power(2) @ parent.base.variances, recipe=recipe)
         source.correlated = bool((np.bincount(matrix.indices, matrix.data != 0) > 1).any())
     else:
-        variances = total(np.square(weights) * term.selection.of(parent.variances, shape))
+        spread = term.selection.of(parent.variances, shape)
+        if spread.shape != shape or weights.size != 1:
+            spread = np.square(weights) * spread
+        variances = total(spread)
         flat = np.ascontiguousarray(variances, dtype=np.float64).reshape(-1)
         source = Source(flat, recipe=recipe, correlated=repeats)
     if prod(shape) > REMEMBERED:

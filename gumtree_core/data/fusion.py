@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import combinations
 from math import prod
 from typing import Any, ClassVar
@@ -355,7 +356,7 @@ def _execute(
     derivatives: Sequence[Floats] = (),
 ) -> bool:
     """Run a plan; False where a number was not finite."""
-    kernels = _kernels or _load_kernels()
+    compiled = _kernels or kernels()
     found = program.fetch(leaves, plan.wanted)
     steps = plan.steps
     if derivatives:
@@ -369,21 +370,36 @@ def _execute(
         np.array(program.fetch(leaves, plan.constants), dtype=np.float64) if plan.constants else _NONE,
         values, variances, 0, size,
     )  # fmt: skip
-    if size > ONE_THREAD and _parallel.acquire(blocking=False):
-        try:
-            return bool(kernels.run_parallel(_threads(), *arguments))
-        finally:
-            _parallel.release()
-    return bool(kernels.run_range(*arguments))
+    if size <= ONE_THREAD:
+        return bool(compiled.run_range(*arguments))
+    with all_cores() as threads:
+        if threads == 1:
+            return bool(compiled.run_range(*arguments))
+        return bool(compiled.run_parallel(threads, *arguments))
 
 
-def _load_kernels() -> Any:
-    """Import Numba when it is needed first: that takes a third of a second."""
+def kernels() -> Any:
+    """The compiled code; Numba is imported when it is needed first, which takes a third of a second."""
     global _kernels
-    from . import kernels
+    if _kernels is None:
+        from . import kernels as compiled
 
-    _kernels = kernels
-    return kernels
+        _kernels = compiled
+    return _kernels
+
+
+@contextmanager
+def all_cores() -> Iterator[int]:
+    """How many threads a kernel may use now: one while another thread uses them all.
+
+    Numba's simplest threading layer does not survive two parallel kernels at a time.
+    """
+    free = _parallel.acquire(blocking=False)
+    try:
+        yield _threads() if free else 1
+    finally:
+        if free:
+            _parallel.release()
 
 
 def _remember(key: Any, plan: Plan) -> None:

@@ -180,3 +180,23 @@ def run_parallel(
         ):
             bad += 1
     return bad == 0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)
+def sum_middle(array, parts, width, out):
+    """Sum (outer, summed, inner) over its middle dimension into (parts, outer, inner): the sums of so many parts.
+
+    `width` elements of a row are summed at a time, so that their sums stay in the cache.
+    """
+    outer, summed, inner = array.shape
+    columns = -(-inner // width)
+    length = -(-summed // parts)
+    for task in numba.prange(parts * outer * columns):
+        part, rest = task // (outer * columns), task % (outer * columns)
+        a, low = rest // columns, rest % columns * width
+        total = out[part, a, low : min(inner, low + width)]
+        total[:] = 0.0
+        for s in range(part * length, min(summed, (part + 1) * length)):
+            row = array[a, s, low : min(inner, low + width)]
+            for i in range(row.size):
+                total[i] += row[i]

@@ -1,0 +1,51 @@
+"""How long the data model takes to be there, each time in a new process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from statistics import median
+
+from measure import verdict
+
+TIMES = 5
+IMPORT = "import gumtree_core.data"
+FIRST = """
+import time
+import numpy as np
+from gumtree_core.data import Dataset
+small, large = (Dataset(np.ones(n), np.ones(n)) for n in (10, 200_000))
+began = time.perf_counter()
+for ds in (small, large):
+    assert (ds / (ds + 1.0)).variances is not None
+    assert ds.sum().variances is not None
+print(time.perf_counter() - began)
+"""
+
+
+def seconds(code: str) -> float:
+    """Median of what a program prints, or of what it takes if it prints nothing."""
+    timed = f"import time; began = time.perf_counter()\n{code}\nprint(time.perf_counter() - began)"
+    found = []
+    for _ in range(TIMES + 1):
+        done = subprocess.run(
+            [sys.executable, "-c", timed], check=True, capture_output=True, text=True, timeout=120
+        )
+        found.append(float(done.stdout.split()[0]))
+    return median(found[1:])
+
+
+def main() -> None:
+    """Print the times."""
+    for name in ("numpy", "numba", "scipp"):
+        print(f"import {name:<18} {1e3 * seconds(f'import {name}'):6.0f} ms")
+    ours = seconds(IMPORT)
+    print(f"import gumtree_core.data  {1e3 * ours:6.0f} ms")
+    verdict("seconds to import", ours, 0.6, least=False)
+    first = seconds(FIRST)
+    print(f"first use of the kernels  {1e3 * first:6.0f} ms (Numba's import included)")
+    verdict("seconds to the first result", first, 0.5, least=False)
+
+
+if __name__ == "__main__":
+    main()
