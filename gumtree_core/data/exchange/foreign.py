@@ -6,6 +6,7 @@ https://manual.nexusformat.org/datarules.html
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import Any
 
 import h5py
@@ -65,7 +66,7 @@ def read(group: h5py.Group) -> Dataset:
     names = [*shown, *("." for _ in range(values.ndim - len(shown)))][: values.ndim]
     dims: list[str] = []
     for k, name in enumerate(names):
-        dims.append(name if name not in (".", *dims) else f"dim_{k}")
+        dims.append(name if name not in ("", ".", *dims) else f"dim_{k}")
     history: list[str] = []
     axes = {}
     for name in dict.fromkeys((*shown, *_indexed(group))):
@@ -115,7 +116,9 @@ def _axis(
     history: list[str],
 ) -> Axis | None:
     item = group[name]
-    given = group.attrs.get(f"{name}_indices", shown.index(name) if name in shown else ())
+    given = group.attrs.get(f"{name}_indices")
+    if given is None:
+        given = _guessed(item.shape, shown.index(name), shape) if name in shown else ()
     errors = group.get(f"{name}_errors")
     try:
         along = tuple(dims[int(k)] for k in np.ravel(given))
@@ -125,6 +128,16 @@ def _axis(
         why = error.message if isinstance(error, GumtreeError) else f"its indices are {given}"
         history.append(f"load: axis '{name}' left out: {why}")
         return None
+
+
+def _guessed(own: tuple[int, ...], at: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Along which dimensions an axis runs that is named for one, by its lengths."""
+    fits = [
+        places
+        for places in combinations(range(len(shape)), len(own))
+        if at in places and all(n - shape[k] in (0, 1) for n, k in zip(own, places, strict=True))
+    ]
+    return fits[0] if len(fits) == 1 else (at,)
 
 
 def _errors(group: h5py.Group, signal: str) -> Any:

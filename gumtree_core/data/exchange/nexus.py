@@ -39,7 +39,7 @@ from .trees import (
     write_values,
 )
 
-SIGNAL, OWN = "data", "gumtree"
+SIGNAL, OWN, EDGES = "data", "gumtree", "_edges"
 VERSION = 1
 ENTRY = "entry"
 T = TypeVar("T")
@@ -224,18 +224,23 @@ def _label(title: str, unit: str) -> str:
 
 
 def _write_axis(group: h5py.Group, key: str, axis: Axis, dims: tuple[str, ...]) -> str:
-    field = free_name(group, key, (SIGNAL, f"{SIGNAL}_errors", "title", OWN), ("", "_errors"))
-    item = write_array(
-        group, field, axis.values, units=axis.unit, long_name=_label(axis.title or key, axis.unit)
-    )
+    """Write points; of bins, the middles, and beside them the edges: some readers know but one of both."""
+    suffixes = ("", "_errors", EDGES, f"{EDGES}_errors")
+    field = free_name(group, key, (SIGNAL, f"{SIGNAL}_errors", "title", OWN), suffixes)
+    label = _label(axis.title or key, axis.unit)
+    item = write_array(group, field, axis.centers, units=axis.unit, long_name=label)
     note_key(item, field, key)
     if axis.title:
         item.attrs["title"] = axis.title
+    whole = field + EDGES if axis.is_edges else field
+    if axis.is_edges:
+        write_array(group, whole, axis.values, units=axis.unit, long_name=label)
     if axis.dims:
         item.attrs["dims"] = list(axis.dims)
-        group.attrs[f"{field}_indices"] = [dims.index(d) for d in axis.dims]
+        for name in {field, whole}:
+            group.attrs[f"{name}_indices"] = [dims.index(d) for d in axis.dims]
     if axis.errors is not None:
-        write_array(group, f"{field}_errors", axis.errors, units=axis.unit)
+        write_array(group, f"{whole}_errors", axis.errors, units=axis.unit)
     return field
 
 
@@ -317,13 +322,13 @@ def read_nxdata(group: h5py.Group, known: dict[str, Source] | None = None) -> Da
 
 def _read_axis(group: h5py.Group, field: str) -> tuple[str, Axis]:
     item = group[field]
-    values = read_array(item)
-    errors = group[f"{field}_errors"][()] if f"{field}_errors" in group else None
+    whole = field + EDGES if field + EDGES in group else field
+    values = read_array(group[whole])
+    errors = group[f"{whole}_errors"][()] if f"{whole}_errors" in group else None
     unit = "" if values.dtype.kind in "Mm" else text(item.attrs.get("units", ""))
     dims = tuple(texts(item.attrs.get("dims", ())))
-    return text(item.attrs.get("key", field)), Axis(
-        values, unit, dims, errors, text(item.attrs.get("title", ""))
-    )
+    title = text(item.attrs.get("title", ""))
+    return text(item.attrs.get("key", field)), Axis(values, unit, dims, errors, title)
 
 
 def _read_metadata_dataset(known: dict[str, Source], item: Any) -> Dataset | None:
