@@ -11,6 +11,10 @@ demo: .venv/.demo-ready
 test: .venv/.test-ready lint
 	QT_QPA_PLATFORM=offscreen $(BIN)/pytest $(ARGS)
 
+# What is claimed of speed; each prints ratios to its peer and to the limit, measured in one run.
+bench: .venv/.bench-ready
+	for each in benchmarks/dataset_*.py benchmarks/import_time.py; do $(BIN)/python $$each || exit 1; done
+
 lint: .venv/.test-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -24,6 +28,10 @@ lint: .venv/.test-ready
 .venv/.test-ready: pyproject.toml .ci/constraints.txt .ci/setup
 	PYTHON=$(PYTHON) .ci/setup gui,interop,dev
 	touch $@ .venv/.demo-ready
+
+.venv/.bench-ready: pyproject.toml .ci/constraints.txt .ci/setup
+	PYTHON=$(PYTHON) .ci/setup notebook,bench
+	touch $@
 
 # The exact versions that were tested, without any registry's address.
 lock: .venv/.test-ready

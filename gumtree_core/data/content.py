@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -54,10 +55,14 @@ class Leaf:
 class Content:
     """Values and their errors, as arrays."""
 
-    __slots__ = ("_leaf", "_variances", "dtype", "shape", "uncertainty", "values")
+    __slots__ = (
+        "_leaf", "_variances", "complex", "dtype", "leaves", "shape", "tree", "uncertainty", "values",
+    )  # fmt: skip
 
     pending: ClassVar[bool] = False
     nodes: ClassVar[int] = 0
+    exact: ClassVar[bool | None] = None
+    """Which mode of errors an expression was written in; arrays are of none."""
     undefined: ClassVar[NDArray[np.bool_] | None] = None
 
     def __init__(self, values: Array, uncertainty: Uncertainty, variances: Floats | None = None) -> None:
@@ -81,13 +86,27 @@ class Content:
     def leaf(self) -> Leaf | None:
         """What a fused expression needs to know; None for what is not laid out in one piece."""
         if self._leaf is None:
-            self._leaf = _leaf(self.values, self.uncertainty) or False
+            leaf = _leaf(self.values, self.uncertainty)
+            if leaf is not None:  # as in `Pending`
+                self.tree, self.leaves, self.complex = leaf.kind, (leaf,), not leaf.plain
+            self._leaf = leaf or False
         return self._leaf or None  # type: ignore[return-value]
 
 
-def constant(value: float) -> Leaf:
+class _Number:
+    """An exact number as an operand."""
+
+    __slots__ = ("leaves",)
+    complex, exact, tree = False, None, (-1,)
+
+    def __init__(self, value: float) -> None:
+        self.leaves = (Leaf((-1,), value, 0, numbers=(value,)),)
+
+
+@lru_cache(maxsize=1024)
+def constant(value: float) -> _Number:
     """Make an operand of an exact number."""
-    return Leaf((-1,), value, 0, numbers=(value,))
+    return _Number(value)
 
 
 def _leaf(values: Array, uncertainty: Uncertainty) -> Leaf | None:

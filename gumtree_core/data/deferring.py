@@ -45,11 +45,11 @@ def binary(left: Any, right: Any, operation: int) -> Dataset | None:
     """Put off an operator; None if it must be done at once, or cannot be done."""
     if type(right) in _NUMBERS:
         lead, a, b = left, _operand(left), float(right)
-        here, first, there, second = left.unit, left.naming, "", f"{right:.6g}"
+        here, first, there, second = left.unit, left.naming, "", right
         past, also, masks = left.past, None, left.declared_masks
     elif type(left) in _NUMBERS:
         lead, a, b = right, float(left), _operand(right)
-        here, first, there, second = "", f"{left:.6g}", right.unit, right.naming
+        here, first, there, second = "", left, right.unit, right.naming
         past, also, masks = right.past, None, right.declared_masks
     elif type(left) is type(right):
         met = _meet(left, right)

@@ -45,6 +45,15 @@ _plans: dict[Any, Plan] = {}
 _parallel = threading.Lock()
 
 
+class _Nothing:
+    """In place of an operand that an operation does not have."""
+
+    complex, exact, leaves, tree = False, None, (), ()
+
+
+_NOTHING = _Nothing()
+
+
 class Pending:
     """What an operation will give; `left` and `right` are contents, or a number."""
 
@@ -68,13 +77,14 @@ class Pending:
         self.label = label
         self._done = False
         self._uncertainty: Uncertainty | None = None
-        here, below, one = _seen(left, exact)
-        there, others, other = _seen(right, exact)
-        self.complex = one or other
-        self.tree: Any = None
-        if here is not None and there is not None and not self.complex:
-            self.tree = operation, here, there
-        self.leaves = below + others
+        one = constant(left) if type(left) is float else left
+        other = _NOTHING if right is None else constant(right) if type(right) is float else right
+        self.complex: bool = one.complex or other.complex
+        self.leaves: tuple[Leaf, ...] = one.leaves + other.leaves
+        # The operations as nested tuples, where nothing but these decides what the program is.
+        alike = one.exact in (None, exact) and other.exact in (None, exact) and not self.complex
+        known = alike and one.tree is not None and other.tree is not None
+        self.tree: Any = (operation, one.tree, other.tree) if known else None
 
     @property
     def values(self) -> Array:
@@ -166,18 +176,6 @@ def read_only(array: Array) -> Array:
     return view
 
 
-def _seen(operand: Any, exact: bool) -> tuple[Any, tuple[Leaf, ...], bool]:
-    """An operand as a part of an expression's tree, its leaves, and whether sources may be related."""
-    if operand is None:
-        return (), (), False
-    if type(operand) is float:
-        return (-1,), (constant(operand),), False
-    if operand.pending:
-        return operand.tree if operand.exact == exact else None, operand.leaves, operand.complex
-    leaf = operand.leaf
-    return leaf.kind, (leaf,), not leaf.plain
-
-
 def fusible(content: Pending) -> bool:
     """Whether one program can do it: where sources are related by sums, that has to be found out."""
     try:
@@ -212,7 +210,7 @@ class _Expression:
         if at is not None:
             return at
         if type(content) is float:
-            made = (-1, self._leaf(constant(content), content), -1)
+            made = (-1, self._leaf(constant(content).leaves[0], content), -1)
         elif content is self._root or (
             content.pending
             and content.exact == self._root.exact

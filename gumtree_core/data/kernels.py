@@ -184,7 +184,7 @@ def run_parallel(
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)
 def sum_middle(array, parts, width, out):
-    """Sum (outer, summed, inner) over its middle dimension into (parts, outer, inner): the sums of so many parts.
+    """Sum (outer, summed, inner) over its middle dimension into (parts, outer, inner), in so many parts.
 
     `width` elements of a row are summed at a time, so that their sums stay in the cache.
     """

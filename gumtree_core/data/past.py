@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 LIMIT = 100
 """A Dataset remembers that many operations, so that a loop does not fill the memory."""
 
-Naming: TypeAlias = "str | tuple[tuple[str, ...], tuple[int, ...]]"
-"""A name, or dimensions and shape of what has none."""
+Naming: TypeAlias = Any
+"""A name or a number; or dimensions and shape, or the content, of what has none."""
 History: TypeAlias = "tuple[str, ...] | Past"
 
 
@@ -78,6 +78,8 @@ def named(naming: Any) -> str:
     """A name in words."""
     if isinstance(naming, str):
         return naming
+    if isinstance(naming, float | int):
+        return f"{naming:.6g}"
     if not isinstance(naming, tuple):  # the content of a number
         return f"{naming.values.item():.6g}"
     return f"Dataset({', '.join(f'{d}: {n}' for d, n in zip(*naming, strict=True))})"

@@ -235,6 +235,7 @@ def _write_axis(group: h5py.Group, key: str, axis: Axis, dims: tuple[str, ...]) 
     whole = field + EDGES if axis.is_edges else field
     if axis.is_edges:
         write_array(group, whole, axis.values, units=axis.unit, long_name=label)
+        item.attrs["edges"] = whole
     if axis.dims:
         item.attrs["dims"] = list(axis.dims)
         for name in {field, whole}:
@@ -322,7 +323,7 @@ def read_nxdata(group: h5py.Group, known: dict[str, Source] | None = None) -> Da
 
 def _read_axis(group: h5py.Group, field: str) -> tuple[str, Axis]:
     item = group[field]
-    whole = field + EDGES if field + EDGES in group else field
+    whole = text(item.attrs.get("edges", field))
     values = read_array(group[whole])
     errors = group[f"{whole}_errors"][()] if f"{whole}_errors" in group else None
     unit = "" if values.dtype.kind in "Mm" else text(item.attrs.get("units", ""))
