@@ -43,6 +43,7 @@ _NONE = np.empty(0)
 _kernels: Any = None
 _plans: dict[Any, Plan] = {}
 _parallel = threading.Lock()
+_forked = False
 
 
 class _Nothing:
@@ -407,4 +408,17 @@ def _remember(key: Any, plan: Plan) -> None:
 
 
 def _threads() -> int:
+    if _forked:
+        return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _after_fork() -> None:
+    """Threads of a parallel kernel do not exist in a forked process, and OpenMP ends it if they are used."""
+    global _forked, _parallel
+    _forked = True
+    _parallel = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
