@@ -421,7 +421,7 @@ def test_one_name_for_two_different_sources_is_refused():
     one, other = Dataset([4.0], "poisson", source="file"), Dataset([5.0], "poisson", source="file")
 
     with pytest.raises(Exception, match="claim to be the source 'file'") as caught:
-        (one + other).values
+        (one + other).values.sum()
     assert caught.value.reason == "SOURCE_MISMATCH"
 
 
