@@ -82,10 +82,14 @@ def plot(
     kind = kind or _KINDS.get(first.ndim)
     wrong = next((ds for ds in several if kind is None or ds.ndim != _DIMENSIONS.get(kind)), None)
     if wrong is not None or kind is None:
-        raise GumtreeError("NOT_PLOTTABLE", _advice(wrong or first, kind))
+        raise GumtreeError("NOT_PLOTTABLE", _advice(first if wrong is None else wrong, kind))
     if len(several) > 1 and kind != "curve":
         raise GumtreeError(
             "NOT_PLOTTABLE", "Several Datasets are plotted together as curves only; plot one each."
+        )
+    if labels is not None and len(labels) != len(several):
+        raise GumtreeError(
+            "NOT_PLOTTABLE", f"There are {len(several)} curves and {len(labels)} labels; give one each."
         )
     if unknown := set(log) - set("xyc"):
         raise GumtreeError("NOT_PLOTTABLE", f"log names the scales x, y and c, not {sorted(unknown)}.")
@@ -135,7 +139,7 @@ def _curves(
     ax.set_xscale("log" if "x" in log else "linear")
     ax.set_yscale("log" if "y" in log else "linear", **({"nonpositive": "mask"} if "y" in log else {}))
     name, shared = _chosen(first, first.dims[0], x)
-    for ds, text in zip(several, names, strict=False):
+    for ds, text in zip(several, names, strict=True):
         values = ds if ds.unit == first.unit else ds.to(first.unit)
         _, axis = _chosen(ds, ds.dims[0], x or (name if name in ds.axes else None))
         if axis is not None and shared is not None and axis.unit != shared.unit:

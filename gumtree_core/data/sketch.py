@@ -104,7 +104,7 @@ def _curve(ds: Dataset) -> str:
             _TOP + (_HEIGHT - _TOP - _BOTTOM) * (0.96 - 0.92 * (scaled - bottom) / ((top - bottom) or 1.0))
         )
 
-    stretched = logarithmic and float(x[good].min()) > 0 and float(x[good].max() / x[good].min()) > 10
+    stretched = logarithmic and float(x[good].min()) > 0 and float(x[good].max() / x[good].min()) >= 10
     if stretched:
         x = np.log10(np.where(good, x, 1.0))
     start, span = x[good].min(), np.ptp(x[good]) or 1.0

@@ -289,6 +289,17 @@ def test_names_that_nexus_does_not_allow_come_back_as_they_were(tmp_path):
     assert list(found.masks) == ["a/b"]
 
 
+def test_axes_that_are_called_like_the_edges_of_others_are_not_mixed_up(tmp_path):
+    points, edges = Axis([1.0, 2.0], dims="x"), Axis([0.0, 1.0, 2.0], dims="x")
+    for axes in (
+        {"x": points, "x_edges": Axis([5.0, 6.0], dims="x")},
+        {"x": edges, "x_edges": points, "x_errors": points},
+        {"x_edges": edges, "x": edges, "x_edges_edges": points},
+    ):
+        saved = Dataset(np.ones(2), dims=("x",), axes=axes)
+        assert_same(saved, again(saved, tmp_path))
+
+
 def test_a_file_is_never_written_over(tmp_path):
     path = frame().save(tmp_path / "deep" / "er" / "a.nxs")
     content = path.read_bytes()

@@ -159,7 +159,7 @@ def _their_unit(sc: Any, unit: str) -> Any:
 
 def _our_unit(variable: Any) -> str:
     unit = variable.unit
-    if unit is None or unit == "one":
+    if unit is None or unit == "one" or variable.dtype == "datetime64":
         return ""
     text = str(unit)
     try:

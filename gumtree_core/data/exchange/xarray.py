@@ -192,6 +192,8 @@ def _axis(given: Any, coord: Any) -> Axis:
                 values, edges = joined, dim
                 errors = None if errors is None else _joined(errors, position)
                 break
+    if errors is not None and errors.ndim > values.ndim:  # of edges that are no longer there
+        errors = np.hypot(errors[..., 0], errors[..., 1]) / 2
     unit, title = text_of(coord.attrs.get("units")), text_of(coord.attrs.get("long_name"))
     return Axis(values, unit if values.dtype.kind not in "Mm" else "", dims, errors, title, edges)
 
