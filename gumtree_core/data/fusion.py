@@ -8,10 +8,7 @@ done again one after the other, so that the element is masked as `arithmetic` sa
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from math import prod
 from typing import Any, ClassVar
@@ -21,15 +18,14 @@ from numpy.typing import NDArray
 
 from . import buffers, program
 from .content import Content, Leaf, constant
-from .opcodes import BLOCK, OUT
+from .execution import NONE, execute
+from .opcodes import BLOCK
 from .program import ADD, DIV, MUL, NEG, SQRT, SQUARE, SUB, Plan
 from .selection import Array, Shape
 from .uncertainty import Floats, Term, Uncertainty, combine, errors
 
 MOST_NODES = 24
 """Operations of an expression; one that would be longer is done in parts."""
-ONE_THREAD = 40_000
-"""Elements up to which a second thread costs more than it saves."""
 
 UFUNCS: dict[int, np.ufunc] = {
     ADD: np.add, SUB: np.subtract, MUL: np.multiply, DIV: np.divide, NEG: np.negative, SQUARE: np.square,
@@ -39,11 +35,7 @@ OPERATIONS = {function: operation for operation, function in UFUNCS.items()}
 
 MOST_PLANS = 1000
 
-_NONE = np.empty(0)
-_kernels: Any = None
 _plans: dict[Any, Plan] = {}
-_parallel = threading.Lock()
-_forked = False
 
 
 class _Nothing:
@@ -288,13 +280,13 @@ def _run(root: Pending) -> tuple[Array, Floats | None] | None:
     leaves, plan, spread = found
     size = root.size
     values = buffers.empty(size)
-    variances = buffers.empty(size) if spread else _NONE
-    if not _execute(plan, leaves, values, variances, size):
+    variances = buffers.empty(size) if spread else NONE
+    if not execute(plan, leaves, values, variances, size):
         return None
     values.flags.writeable = variances.flags.writeable = False
     if len(root.shape) != 1:
         values = values.reshape(root.shape)
-        variances = variances.reshape(root.shape) if spread else _NONE
+        variances = variances.reshape(root.shape) if spread else NONE
     return values, variances if spread else None
 
 
@@ -335,7 +327,7 @@ def _terms(root: Pending) -> Uncertainty | None:
     )
     one = (1,) * len(root.shape)
     outputs = [np.empty(BLOCK) if same else buffers.empty(root.size) for same in plan.uniform]
-    if not _execute(plan, expression.leaves, _NONE, _NONE, root.size, outputs):
+    if not execute(plan, expression.leaves, NONE, NONE, root.size, outputs):
         return None
     terms = []
     for found, out, same in zip(expression.sources, outputs, plan.uniform, strict=True):
@@ -346,79 +338,7 @@ def _terms(root: Pending) -> Uncertainty | None:
     return Uncertainty(tuple(terms))
 
 
-def _execute(
-    plan: Plan,
-    leaves: Sequence[Leaf],
-    values: Floats,
-    variances: Floats,
-    size: int,
-    derivatives: Sequence[Floats] = (),
-) -> bool:
-    """Run a plan; False where a number was not finite."""
-    compiled = _kernels or kernels()
-    found = program.fetch(leaves, plan.wanted)
-    steps = plan.steps
-    if derivatives:
-        steps = steps.copy()
-        for at, what in enumerate(plan.wanted):
-            if type(what) is int and what <= OUT:
-                found[at] = derivatives[OUT - what].ctypes.data
-                steps[at] = 0 if plan.uniform[OUT - what] else 8
-    arguments = (
-        plan.program, np.array(found), steps, plan.blocks, plan.constant_blocks,
-        np.array(program.fetch(leaves, plan.constants), dtype=np.float64) if plan.constants else _NONE,
-        values, variances, 0, size,
-    )  # fmt: skip
-    if size <= ONE_THREAD:
-        return bool(compiled.run_range(*arguments))
-    with all_cores() as threads:
-        if threads == 1:
-            return bool(compiled.run_range(*arguments))
-        return bool(compiled.run_parallel(threads, *arguments))
-
-
-def kernels() -> Any:
-    """The compiled code; Numba is imported when it is needed first, which takes a third of a second."""
-    global _kernels
-    if _kernels is None:
-        from . import kernels as compiled
-
-        _kernels = compiled
-    return _kernels
-
-
-@contextmanager
-def all_cores() -> Iterator[int]:
-    """How many threads a kernel may use now: one while another thread uses them all.
-
-    Numba's simplest threading layer does not survive two parallel kernels at a time.
-    """
-    free = _parallel.acquire(blocking=False)
-    try:
-        yield _threads() if free else 1
-    finally:
-        if free:
-            _parallel.release()
-
-
 def _remember(key: Any, plan: Plan) -> None:
     if len(_plans) > MOST_PLANS:
         _plans.clear()
     _plans[key] = plan
-
-
-def _threads() -> int:
-    if _forked:
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _after_fork() -> None:
-    """Threads of a parallel kernel do not exist in a forked process, and OpenMP ends it if they are used."""
-    global _forked, _parallel
-    _forked = True
-    _parallel = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
