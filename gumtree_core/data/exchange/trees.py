@@ -21,7 +21,7 @@ from ..selection import Array
 from .terms import Tree
 
 COMPRESSED = 1 << 13
-"""Bytes from which arrays are compressed, with gzip, which all readers of HDF5 have."""
+"""Bytes from which arrays are compressed with gzip, which all readers of HDF5 have, and have checksums."""
 COLLECTION = "NXcollection"
 _KEY, _PYTHON = "key", "python"
 _TEXTS: dict[str, Callable[[str], Any]] = {
@@ -65,7 +65,7 @@ def write_array(group: h5py.Group, name: str, array: Array, **attributes: Any) -
     array = np.asarray(array)
     options: dict[str, Any] = {}
     if array.nbytes >= COMPRESSED:
-        options = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "chunks": True}
+        options = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
     if array.dtype.kind in "Mm":
         attributes |= {_PYTHON: str(array.dtype), "units": np.datetime_data(array.dtype)[0]}
         if array.dtype.kind == "M":
