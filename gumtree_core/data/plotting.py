@@ -121,7 +121,9 @@ def _advice(ds: Dataset, kind: str | None) -> str:
 def _new_axes(kind: Kind) -> Any:
     figures = library("matplotlib.pyplot")
     size = {"curve": (6.4, 4.4), "surface": (7.0, 5.6)}.get(kind, (6.4, 5.2))
-    figure = figures.figure(figsize=size, layout="constrained")
+    figure = figures.figure(
+        figsize=size, layout="compressed" if kind in ("image", "slices") else "constrained"
+    )
     return figure.add_subplot(projection="3d" if kind == "surface" else None)
 
 
@@ -240,9 +242,10 @@ class _Image:
         if not self._uniform:
             x, y = np.broadcast_arrays(*cells.grid(self._across, self._up))
             return self._ax.pcolormesh(x, y, values, shading="flat", rasterized=True, **look)
+        aspect = self._ax.get_aspect()
         extent = (self._across[0], self._across[-1], self._up[0], self._up[-1])
         return self._ax.imshow(
-            values, origin="lower", extent=extent, aspect="auto", interpolation="nearest", **look
+            values, origin="lower", extent=extent, aspect=aspect, interpolation="nearest", **look
         )
 
     def _shown(self, ds: Dataset) -> Array:
@@ -288,8 +291,8 @@ def _slices(
     name, axis = along(ds, dim)
 
     def heading(k: int) -> str:
-        where = "" if axis is None else f", {name} = {_number(axis.centers[k])} {axis.unit}".rstrip()
-        return f"{dim} {k} of {len(ds)}{where}".replace("$", r"\$")
+        where = "" if axis is None else f"{name} = {_number(axis.centers[k])} {axis.unit}".rstrip() + ", "
+        return f"{where}ds['{dim}', {k}] of {len(ds)}".replace("$", r"\$")
 
     ax.set_title(heading(0), fontsize="medium")
     if not _interactive(ax.figure):
@@ -341,7 +344,7 @@ def _surface(
     if "c" in log:  # matplotlib's scales in 3-D are linear
         values, low, high = np.log10(np.maximum(values, low)), np.log10(low), np.log10(high)
     x, y = np.broadcast_arrays(*cells.grid(cells.points(ds, 1, across), cells.points(ds, 0, up)))
-    look = {"cmap": COLOURS, "linewidth": 0, "antialiased": True, "rcount": 200, "ccount": 200, **style}
+    look = {"cmap": COLOURS, "linewidth": 0, "antialiased": False, "rcount": 200, "ccount": 200, **style}
     drawn = ax.plot_surface(x, y, values, vmin=low, vmax=high, **look)
     what = _label(ds.title, ds.unit)
     ax.set_xlabel(_axis_label(x_name, across))

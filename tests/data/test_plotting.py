@@ -162,7 +162,8 @@ def test_uneven_axes_and_axes_of_two_dimensions_are_drawn_in_their_place():
 
 def scan() -> Dataset:
     values = np.arange(24.0).reshape(2, 3, 4)
-    return Dataset(values, dims=("step", "y", "x"), axes={"step": Axis([1.5, 2.5], "deg")}, title="scan")
+    axes = {"step": Axis([1.5, 2.5], "deg"), "y": Axis([1, 2, 3], "mm"), "x": Axis([1, 2, 3, 4], "mm")}
+    return Dataset(values, dims=("step", "y", "x"), axes=axes, title="scan")
 
 
 def test_slices_without_a_window_show_the_first_and_say_how_to_go_on():
@@ -171,7 +172,7 @@ def test_slices_without_a_window_show_the_first_and_say_how_to_go_on():
 
     assert_allclose(ax.images[0].get_array(), scan().values[0])
     assert ax.images[0].get_clim() == (0, 23)
-    assert ax.get_title().startswith("step 0 of 2, step = 1.5 deg\nfor others: ds['step', k].plot()")
+    assert ax.get_title().startswith("step = 1.5 deg, ds['step', 0] of 2\nfor others: ds['step', k].plot()")
     assert not hasattr(ax, "slider")
 
 
@@ -183,12 +184,14 @@ def test_slices_in_a_window_have_a_slider(monkeypatch):
     ax = scan().with_masks(bad=mask).plot()
     drawn(ax)
     assert len(ax.images) == 2
+    before = ax.get_aspect()
     ax.slider.set_val(1)
     drawn(ax)
 
     assert_allclose(ax.images[0].get_array(), scan().values[1])
     assert len(ax.images) == 1
-    assert ax.get_title() == "step 1 of 2, step = 2.5 deg"
+    assert ax.get_title() == "step = 2.5 deg, ds['step', 1] of 2"
+    assert ax.get_aspect() == before == 1
 
 
 def test_a_window_is_known_by_its_canvas():
