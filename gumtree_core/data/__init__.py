@@ -7,4 +7,14 @@ from .plotting import plot
 from .poisson import poisson
 from .uncertainty import CorrelationWarning, errors
 
-__all__ = ["Axis", "CorrelationWarning", "Dataset", "concatenate", "errors", "plot", "poisson", "scalar", "stack"]
+__all__ = [
+    "Axis",
+    "CorrelationWarning",
+    "Dataset",
+    "concatenate",
+    "errors",
+    "plot",
+    "poisson",
+    "scalar",
+    "stack",
+]

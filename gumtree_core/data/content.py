@@ -103,9 +103,13 @@ class _Number:
         self.leaves = (Leaf((-1,), value, 0, numbers=(value,)),)
 
 
-@lru_cache(maxsize=1024)
 def constant(value: float) -> _Number:
     """Make an operand of an exact number."""
+    return _number(value) if value else _Number(value)  # 0.0 and -0.0 are one key
+
+
+@lru_cache(maxsize=1024)
+def _number(value: float) -> _Number:
     return _Number(value)
 
 

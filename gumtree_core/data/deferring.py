@@ -44,12 +44,14 @@ def unary(ds: Dataset, operation: int) -> Dataset | None:
 def binary(left: Any, right: Any, operation: int) -> Dataset | None:
     """Put off an operator; None if it must be done at once, or cannot be done."""
     if type(right) in _NUMBERS:
-        lead, a, b = left, _operand(left), float(right)
-        here, first, there, second = left.unit, left.naming, "", right
+        b = _number(right)
+        lead, a = left, _operand(left)
+        here, first, there, second = left.unit, left.naming, "", b
         past, also, masks = left.past, None, left.declared_masks
     elif type(left) in _NUMBERS:
-        lead, a, b = right, float(left), _operand(right)
-        here, first, there, second = "", left, right.unit, right.naming
+        a = _number(left)
+        lead, b = right, _operand(right)
+        here, first, there, second = "", a, right.unit, right.naming
         past, also, masks = right.past, None, right.declared_masks
     elif type(left) is type(right):
         met = _meet(left, right)
@@ -91,6 +93,13 @@ def _operand(ds: Dataset) -> Any:
     """The content if it can take part in a fused expression."""
     content = ds.content
     return content if content.pending or content.leaf is not None else None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond float64
+        return None
 
 
 def _unit(operation: int, left: str, right: str) -> str | None:

@@ -6,22 +6,18 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import GumtreeError
 from . import cells
 from .axis import Axis
 from .dataset import Dataset
 from .exchange.common import library
-from .selection import Array
+from .image_plot import COLOURS, MASKED, Image, axis_label, chosen, text_label, value_range
 from .sketch import along
-from .sketch import label as plain_label
 
 Kind = Literal["curve", "image", "slices", "surface"]
-COLOURS = "viridis"
 BAND = 300
 """Points from which the errors of a curve are a band instead of bars."""
-_MASKED = "0.6"
 _KINDS: dict[int, Kind] = {1: "curve", 2: "image", 3: "slices"}
 _DIMENSIONS = {"curve": 1, "image": 2, "slices": 3, "surface": 2}
 
@@ -100,7 +96,7 @@ def plot(
     if kind == "curve":
         _curves(ax, several, log, x, limits, labels, style)
     elif kind == "image":
-        _Image(ax, first, log, (x, y), limits, style)
+        Image(ax, first, log, (x, y), limits, style)
     elif kind == "slices":
         _slices(ax, first, log, (x, y), limits, style)
     else:
@@ -140,15 +136,15 @@ def _curves(
     names = list(labels) if labels else [ds.title for ds in several]
     ax.set_xscale("log" if "x" in log else "linear")
     ax.set_yscale("log" if "y" in log else "linear", **({"nonpositive": "mask"} if "y" in log else {}))
-    name, shared = _chosen(first, first.dims[0], x)
+    name, shared = chosen(first, first.dims[0], x)
     for ds, text in zip(several, names, strict=True):
         values = ds if ds.unit == first.unit else ds.to(first.unit)
-        _, axis = _chosen(ds, ds.dims[0], x or (name if name in ds.axes else None))
+        _, axis = chosen(ds, ds.dims[0], x or (name if name in ds.axes else None))
         if axis is not None and shared is not None and axis.unit != shared.unit:
             axis = axis.to(shared.unit)
         _curve(ax, values, axis, text.replace("$", r"\$") or None, dict(style))
-    ax.set_xlabel(_label((shared.title if shared else "") or name, shared.unit if shared else ""))
-    ax.set_ylabel(_label(first.title if len(several) == 1 and first.title else "", first.unit))
+    ax.set_xlabel(text_label((shared.title if shared else "") or name, shared.unit if shared else ""))
+    ax.set_ylabel(text_label(first.title if len(several) == 1 and first.title else "", first.unit))
     ax.set_ylim(*limits)
     if "x" not in log:
         ax.margins(x=0.02)
@@ -185,97 +181,8 @@ def _curve(ax: Any, ds: Dataset, axis: Axis | None, text: str | None, style: dic
         ax.fill_between(positions, shown - errors, shown + errors, color=colour, alpha=0.25, linewidth=0)
     if hidden is not None and hidden.any():
         ax.plot(
-            positions[hidden], values[hidden], "o", color=_MASKED, mfc="none", markersize=3.5, label="_masked"
+            positions[hidden], values[hidden], "o", color=MASKED, mfc="none", markersize=3.5, label="_masked"
         )
-
-
-class _Image:
-    """An image in an Axes, with its colour bar; another frame may take its place."""
-
-    def __init__(
-        self,
-        ax: Any,
-        ds: Dataset,
-        log: str,
-        names: tuple[str | None, str | None],
-        limits: tuple[float | None, float | None],
-        style: dict[str, Any],
-        whole: Dataset | None = None,
-    ) -> None:
-        colors = library("matplotlib.colors")
-        colour_maps = library("matplotlib")
-        self._ax = ax
-        (x_name, across), (y_name, up) = (
-            _chosen(ds, ds.dims[1], names[0], flat=False),
-            _chosen(ds, ds.dims[0], names[1], flat=False),
-        )
-        self._across, self._up = cells.edges(ds, 1, across), cells.edges(ds, 0, up)
-        self._low, high = _range(ds if whole is None else whole, limits, "c" in log)
-        self._log = "c" in log
-        norm = colors.LogNorm(self._low, high) if self._log else colors.Normalize(self._low, high)
-        look = {"cmap": COLOURS, "norm": norm, **style}
-        if isinstance(look["cmap"], str):
-            look["cmap"] = colour_maps.colormaps[look["cmap"]]
-        self._grey = colors.ListedColormap([_MASKED])
-        values = self._shown(ds)
-        self._uniform = all(cells.evenly_spaced(e) for e in (self._across, self._up)) and {
-            "x",
-            "y",
-        }.isdisjoint(log)
-        self._image = self._draw(values, look)
-        self._covers: list[Any] = []
-        self._cover(ds.mask)
-        ax.set_xscale("log" if "x" in log else "linear")
-        ax.set_yscale("log" if "y" in log else "linear")
-        ax.set_xlim(float(np.min(self._across)), float(np.max(self._across)))
-        ax.set_ylim(float(np.min(self._up)), float(np.max(self._up)))
-        ax.set_xlabel(_axis_label(x_name, across))
-        ax.set_ylabel(_axis_label(y_name, up))
-        same = across is not None and up is not None and across.unit and across.unit == up.unit
-        ratio = abs(np.ptp(self._across) / (np.ptp(self._up) or 1.0))
-        if same and 1 / 3 < ratio < 3 and {"x", "y"}.isdisjoint(log):
-            ax.set_aspect("equal")
-        bar = ax.figure.colorbar(self._image, ax=ax, pad=0.02)
-        bar.set_label(_label(ds.title, ds.unit))
-
-    def _draw(self, values: Array, look: dict[str, Any]) -> Any:
-        if not self._uniform:
-            x, y = np.broadcast_arrays(*cells.grid(self._across, self._up))
-            return self._ax.pcolormesh(x, y, values, shading="flat", rasterized=True, **look)
-        aspect = self._ax.get_aspect()
-        extent = (self._across[0], self._across[-1], self._up[0], self._up[-1])
-        return self._ax.imshow(
-            values, origin="lower", extent=extent, aspect=aspect, interpolation="nearest", **look
-        )
-
-    def _shown(self, ds: Dataset) -> Array:
-        values = ds.values.astype(np.float64)
-        if self._log:
-            values = np.maximum(values, self._low)
-        return values if ds.mask is None else np.where(ds.mask, np.nan, values)
-
-    def _cover(self, mask: NDArray[np.bool_] | None) -> None:
-        for cover in self._covers:
-            cover.remove()
-        self._covers = []
-        if mask is None or not mask.any():
-            return
-        grey = np.where(mask, 1.0, np.nan)
-        self._covers.append(self._draw(grey, {"cmap": self._grey}))
-        if min(mask.shape) > 1:
-            x, y = cells.middles(self._across), cells.middles(self._up)
-            x, y = np.broadcast_arrays(*cells.grid(x, y))
-            hatch = self._ax.contourf(x, y, mask.astype(float), [0.5, 1.5], colors="none", hatches=["////"])
-            hatch.set_edgecolor("white")
-            hatch.set_linewidth(0)
-            self._covers.append(hatch)
-
-    def show(self, ds: Dataset) -> None:
-        """Exchange the frame."""
-        values = self._shown(ds)
-        self._image.set_array(values)
-        self._cover(ds.mask)
-        self._ax.figure.canvas.draw_idle()
 
 
 def _slices(
@@ -287,7 +194,7 @@ def _slices(
     style: dict[str, Any],
 ) -> None:
     dim = ds.dims[0]
-    image = _Image(ax, ds[0], log, names, limits, style, ds)
+    image = Image(ax, ds[0], log, names, limits, style, ds)
     name, axis = along(ds, dim)
 
     def heading(k: int) -> str:
@@ -335,62 +242,23 @@ def _surface(
         raise GumtreeError(
             "NOT_PLOTTABLE", "A surface needs an Axes with projection='3d'; leave ax out to have one."
         )
-    x_name, across = _chosen(ds, ds.dims[1], names[0], flat=False)
-    y_name, up = _chosen(ds, ds.dims[0], names[1], flat=False)
+    x_name, across = chosen(ds, ds.dims[1], names[0], flat=False)
+    y_name, up = chosen(ds, ds.dims[0], names[1], flat=False)
     values = ds.values.astype(np.float64)
     if ds.mask is not None:
         values = np.where(ds.mask, np.nan, values)
-    low, high = _range(ds, limits, "c" in log)
+    low, high = value_range(ds, limits, "c" in log)
     if "c" in log:  # matplotlib's scales in 3-D are linear
         values, low, high = np.log10(np.maximum(values, low)), np.log10(low), np.log10(high)
     x, y = np.broadcast_arrays(*cells.grid(cells.points(ds, 1, across), cells.points(ds, 0, up)))
     look = {"cmap": COLOURS, "linewidth": 0, "antialiased": False, "rcount": 200, "ccount": 200, **style}
     drawn = ax.plot_surface(x, y, values, vmin=low, vmax=high, **look)
-    what = _label(ds.title, ds.unit)
-    ax.set_xlabel(_axis_label(x_name, across))
-    ax.set_ylabel(_axis_label(y_name, up))
+    what = text_label(ds.title, ds.unit)
+    ax.set_xlabel(axis_label(x_name, across))
+    ax.set_ylabel(axis_label(y_name, up))
     ax.set_zlim(low, high)
     bar = ax.figure.colorbar(drawn, ax=ax, pad=0.1, shrink=0.6)
     bar.set_label(f"log10 of {what}" if "c" in log else what)
-
-
-def _chosen(ds: Dataset, dim: str, name: str | None, flat: bool = True) -> tuple[str, Axis | None]:
-    """The axis to draw against: by its name, or the one that stands along a dimension."""
-    if name is None:
-        return along(ds, dim)
-    axis = ds.axes.get(name)
-    fits = axis is not None and (axis.dims == (dim,) or (not flat and axis.dims and dim in axis.dims))
-    if axis is None or not fits:
-        known = [n for n, a in ds.axes.items() if a.dims and dim in a.dims]
-        raise GumtreeError(
-            "UNKNOWN_AXIS", f"{ds.name} has no axis '{name}' along '{dim}'; along it run: {known or 'none'}."
-        )
-    return name, axis
-
-
-def _label(name: str, unit: str) -> str:
-    """A name with its unit; a dollar sign would begin a formula."""
-    return plain_label(name, unit).strip().replace("$", r"\$")
-
-
-def _axis_label(name: str, axis: Axis | None) -> str:
-    return _label((axis.title if axis else "") or name, axis.unit if axis else "")
-
-
-def _range(ds: Dataset, limits: tuple[float | None, float | None], logarithmic: bool) -> tuple[float, float]:
-    """The lowest and the highest colour."""
-    good = np.isfinite(ds.values) if ds.mask is None else np.isfinite(ds.values) & ~ds.mask
-    if logarithmic:
-        good &= ds.values > 0
-    values = ds.values[good]
-    if not values.size:
-        what = "positive and finite" if logarithmic else "finite"
-        raise GumtreeError("NOT_PLOTTABLE", f"{ds.name} has no element that is {what} and not masked.")
-    low = float(values.min()) if limits[0] is None else limits[0]
-    high = float(values.max()) if limits[1] is None else limits[1]
-    if logarithmic and low <= 0:
-        raise GumtreeError("NOT_PLOTTABLE", f"Colours on a logarithmic scale cannot start at {low:g}.")
-    return (low, high) if high > low else (low, low + (abs(low) or 1.0) * 1e-3)
 
 
 def _number(value: Any) -> str:

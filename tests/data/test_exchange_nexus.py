@@ -279,6 +279,19 @@ def test_metadata_that_no_file_can_hold_are_refused_and_nothing_is_left(tmp_path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("text", ["a\0b", "\udc80", "long" * 50_000])
+def test_text_that_hdf5_cannot_hold_is_kept_or_refused_and_nothing_is_left(text, tmp_path):
+    for k, ds in enumerate((frame().replace(title=text), frame().noted(text), frame().rename(x=text))):
+        path = tmp_path / f"{k}.nxs"
+        try:
+            ds.save(path)
+        except GumtreeError as error:
+            assert error.reason == "NOT_STORABLE"
+            assert not list(tmp_path.glob(f"*{k}.nxs*"))
+        else:
+            assert_same(Dataset.load(path), ds)
+
+
 def test_names_that_nexus_does_not_allow_come_back_as_they_were(tmp_path):
     names = ("2θ", "data", "title", "data_errors", "gumtree", "a/b", "..")
     ds = Dataset(np.ones(2), np.ones(2), dims=("2θ",), axes={n: Axis([1, 2], dims="2θ") for n in names})

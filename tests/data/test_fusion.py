@@ -94,6 +94,22 @@ def test_where_there_is_no_number_the_element_is_masked_and_the_others_are_right
     assert_allclose(((a / b) * 2.0 - a).variances[1], 4 * (1 / 16 + 4 / 256) + 1 - 2 * 2 / 4)
 
 
+@pytest.mark.parametrize("number", [2, 2.5, np.float64(2.5), np.int64(2), -0.0, np.float32(2.5), True])
+def test_numbers_of_all_kinds_are_operands(number):
+    ds = Dataset([1.0, -2.0, 3.0])
+    for result, expected in ((ds * number, ds.values * number), (number - ds, float(number) - ds.values)):
+        assert result.values.tobytes() == np.asarray(expected, float).tobytes()
+        assert any(f"{float(number):.6g}" in entry or str(number) in entry for entry in result.history)
+
+
+@pytest.mark.parametrize("number", [10**400, "2", None, [1, "x"]])
+def test_what_is_no_number_is_refused_by_name(number):
+    for operation in (lambda a, b: a + b, lambda a, b: b * a):
+        with pytest.raises(GumtreeError) as caught:
+            operation(Dataset([1.0]), number)
+        assert caught.value.reason == "BAD_OPERAND"
+
+
 def test_independent_errors_are_those_of_where_the_operation_was_written():
     a = Dataset([100.0], [100.0])
     with errors("independent"):

@@ -66,7 +66,7 @@ def save(path: str | PathLike[str], datasets: Mapping[str, Dataset]) -> Path:
     Raises
     ------
     GumtreeError
-        FILE_EXISTS, FILE_NOT_WRITABLE, NO_DATA, METADATA_NOT_STORABLE.
+        FILE_EXISTS, FILE_NOT_WRITABLE, NO_DATA, METADATA_NOT_STORABLE, NOT_STORABLE.
     """
     # The packages of files stand on that of data, so this is no import for the top.
     from gumtree_core.files.saving import save_new
@@ -83,7 +83,10 @@ def _write_file(datasets: Mapping[str, Dataset], path: Path) -> None:
         written: Written = {}
         for key, ds in datasets.items():
             name = free_name(entry, key)
-            note_key(write_nxdata(entry, name, ds, written), name, key)
+            try:
+                note_key(write_nxdata(entry, name, ds, written), name, key)
+            except (ValueError, TypeError, RuntimeError) as error:  # such as names that are no text
+                raise GumtreeError("NOT_STORABLE", f"{ds.name!r} cannot be written: {error}.") from error
             if "default" not in entry.attrs:
                 entry.attrs["default"] = name
 
