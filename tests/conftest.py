@@ -13,7 +13,11 @@ import pytest
 
 def pytest_configure() -> None:
     """Servers of a test context are fresh processes: forked ones inherit Tango's connections and threads."""
+    from hypothesis import settings
+
     multiprocessing.set_start_method("spawn", force=True)
+    settings.register_profile("untimed", deadline=None)  # the first use of a kernel may compile it
+    settings.load_profile("untimed")
 
 
 class EventLog:
