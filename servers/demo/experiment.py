@@ -174,6 +174,8 @@ def follow_live(session: Session, parameters: dict[str, Any]) -> None:
 
 def load_script(session: Session) -> None:
     """Have the reduction device load the script from the script repository, unless it has."""
+    at_work = {DevState.RUNNING, DevState.INIT}
+    session.wait_while(REDUCTION, at_work)  # it may be loading the script of its last life
     if session.read(REDUCTION, "script") != SCRIPT:
         session.write(REDUCTION, script=SCRIPT)
-    session.wait_while(REDUCTION, {DevState.RUNNING, DevState.INIT})
+        session.wait_while(REDUCTION, at_work)
