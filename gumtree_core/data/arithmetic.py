@@ -201,7 +201,7 @@ class _Operand:
 def _binary(function: np.ufunc, left: Any, right: Any) -> Dataset:
     symbol = _SYMBOLS.get(function.__name__, function.__name__)
     lead, dims, shape = _common_dimensions(left, right, symbol)
-    a, b = _operand(left, dims, shape, symbol), _operand(right, dims, shape, symbol)
+    a, b = _operand(left, dims, shape, symbol, lead), _operand(right, dims, shape, symbol, lead)
     masks = _merged_masks(left, right, dims)
     axes = _merged_axes(left, right, symbol)
     history = _merged_history(left, right)
@@ -317,7 +317,7 @@ def _places(own: tuple[str, ...], dims: tuple[str, ...]) -> list[int | None]:
     return [own.index(name) if name in own else None for name in dims]
 
 
-def _operand(operand: Any, dims: tuple[str, ...], shape: Shape, symbol: str) -> _Operand:
+def _operand(operand: Any, dims: tuple[str, ...], shape: Shape, symbol: str, lead: Dataset) -> _Operand:
     if is_dataset(operand):
         if operand.dims == dims:
             return _Operand(operand.values, operand.unit, operand.uncertainty, operand.name, False)
@@ -329,9 +329,10 @@ def _operand(operand: Any, dims: tuple[str, ...], shape: Shape, symbol: str) -> 
     except ValueError:  # a ragged list
         array = np.empty((), dtype=object)
     if array.dtype.kind not in "biuf":
+        what = f"an array of {array.dtype}" if isinstance(operand, np.ndarray) else type(operand).__name__
         raise GumtreeError(
             "BAD_OPERAND",
-            f"{symbol} takes Datasets, numbers and arrays of numbers, not {type(operand).__name__}.",
+            f"{symbol} of {lead.name} takes Datasets, numbers and arrays of numbers, not {what}.",
         )
     name = f"{array.item():.6g}" if array.ndim == 0 else f"an array of shape {array.shape}"
     if array.ndim > len(shape) or any(
@@ -339,7 +340,7 @@ def _operand(operand: Any, dims: tuple[str, ...], shape: Shape, symbol: str) -> 
     ):
         raise GumtreeError(
             "DIMENSION_MISMATCH",
-            f"{symbol} of a Dataset with {dict(zip(dims, shape, strict=True))} and {name}: the shapes do"
+            f"{symbol} of {lead.name} with {dict(zip(dims, shape, strict=True))} and {name}: the shapes do"
             " not agree.",
         )
     if array.ndim < len(shape):
