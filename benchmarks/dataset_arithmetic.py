@@ -79,17 +79,18 @@ def memory() -> None:
     sets = [Dataset(random.uniform(10, 20, size), "poisson", unit="counts") for _ in range(8)]
     done(sets[0] + sets[1])
     for n in (2, 4, 8):
+        result = sets[0]  # and nothing of the round before
         buffers.release()
         tracemalloc.start()
-        result = sets[0]
         for other in sets[1:n]:
             result = result * other
         done(result)
         assert len(result.uncertainty.terms) == n
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        print(f"\nproduct of {n} independent sources with all derivatives: {peak / (8 * size):.2f} arrays")
-        verdict("arrays beyond the operands", peak / (8 * size), n + 2, least=False)
+        arrays = round(peak / (8 * size), 2)
+        print(f"\nproduct of {n} independent sources with all derivatives")
+        verdict("arrays beyond the operands", arrays, n + 2, least=False)
 
 
 if __name__ == "__main__":
