@@ -88,7 +88,7 @@ def memory() -> None:
         assert len(result.uncertainty.terms) == n
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        arrays = round(peak / (8 * size), 2)
+        arrays = round(peak / (8 * size), 1)  # the blocks of the kernel are small
         print(f"\nproduct of {n} independent sources with all derivatives")
         verdict("arrays beyond the operands", arrays, n + 2, least=False)
 
