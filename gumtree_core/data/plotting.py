@@ -154,6 +154,9 @@ def _curves(
 
 
 def _curve(ax: Any, ds: Dataset, axis: Axis | None, text: str | None, style: dict[str, Any]) -> None:
+    from matplotlib import cbook, lines
+
+    style = cbook.normalize_kwargs(style, lines.Line2D)  # `lw` is `linewidth`
     positions = np.arange(ds.size) if axis is None else axis.centers
     values = ds.values.astype(np.float64)
     hidden = ds.mask
@@ -168,13 +171,9 @@ def _curve(ax: Any, ds: Dataset, axis: Axis | None, text: str | None, style: dic
         if errors is not None and not many:
             ax.errorbar(positions, shown, errors, fmt="none", ecolor=colour, elinewidth=0.9, alpha=0.7)
     else:
-        look = {
-            "fmt": "-" if many else "o-",
-            "markersize": 3.5,
-            "linewidth": 1.1,
-            "elinewidth": 0.9,
-            "capsize": 0,
-        }
+        look: dict[str, Any] = {"markersize": 3.5, "linewidth": 1.1, "elinewidth": 0.9, "capsize": 0}
+        if "fmt" not in style:
+            look |= {"marker": "" if many else "o", "linestyle": "-"}
         spread = None if many or errors is None else errors
         ax.errorbar(positions, shown, spread, None if many else across, label=text, **{**look, **style})
     if errors is not None and many:

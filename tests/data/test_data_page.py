@@ -1,15 +1,25 @@
 import doctest
 from pathlib import Path
 
+import matplotlib
+import pytest
+from matplotlib import pyplot
+
 from gumtree_core.data import units
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "data.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def test_the_examples_of_the_page_on_data_are_true():
-    outcome = doctest.testfile(str(PAGE), module_relative=False)
+@pytest.mark.parametrize(
+    ("page", "at_least"), [("data.md", 20), ("coming_from_gumpy.md", 30), ("tutorial_data.md", 30)]
+)
+def test_the_examples_of_the_page_are_true(page, at_least, tmp_path, monkeypatch):
+    matplotlib.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    outcome = doctest.testfile(str(DOCS / page), module_relative=False)
+    pyplot.close("all")
 
-    assert outcome.attempted > 20
+    assert outcome.attempted > at_least
     assert outcome.failed == 0
 
 

@@ -60,6 +60,13 @@ def test_a_curve_has_error_bars_and_labels_with_units():
     assert_allclose(bars.lines[2][0].get_segments()[0], [[0.01, 98], [0.01, 102]])
 
 
+@pytest.mark.parametrize("style", [{"marker": "s", "lw": 2}, {"fmt": "s-", "linewidth": 2}])
+def test_a_curve_takes_the_style_of_matplotlib_by_its_long_and_short_names(style):
+    (bars,) = curve().plot(**style).containers
+
+    assert (bars.lines[0].get_marker(), bars.lines[0].get_linewidth()) == ("s", 2)
+
+
 def test_bins_are_steps():
     ax = Dataset([4.0, 9.0], "poisson", axes={"x": Axis([0, 1, 3], "mm")}, unit="counts").plot()
 
