@@ -380,6 +380,25 @@ class Dataset(Methods, NDArrayOperatorsMixin):
         """Use the values as coordinates."""
         return Axis(self.values, self._unit, self._dims, self.errors, self._title)
 
+    def with_variances(self, variances: npt.ArrayLike, source: str = "") -> Dataset:
+        """Give the values new errors, each independent of all others; what they had before is forgotten.
+
+        Parameters
+        ----------
+        variances
+            Squared standard deviations in the shape of the values.
+        source
+            As in the constructor.
+
+        Raises
+        ------
+        GumtreeError
+            BAD_VARIANCES.
+        """
+        spread = checks.variances(variances, self.values, self.mask, self.title)
+        history = (*self.history, "errors given anew")
+        return self.derive(uncertainty=Uncertainty.of(spread, source), history=history)
+
     def without_errors(self) -> Dataset:
         """Take the values as exact."""
         return self.derive(uncertainty=Uncertainty(), history=(*self.history, "errors left out"))

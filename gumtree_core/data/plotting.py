@@ -83,6 +83,8 @@ def plot(
         raise GumtreeError(
             "NOT_PLOTTABLE", "Several Datasets are plotted together as curves only; plot one each."
         )
+    if "label" in style:  # as matplotlib calls it
+        labels = [style.pop("label")]
     if labels is not None and len(labels) != len(several):
         raise GumtreeError(
             "NOT_PLOTTABLE", f"There are {len(several)} curves and {len(labels)} labels; give one each."

@@ -158,6 +158,18 @@ def test_the_error_names_the_dataset_and_the_first_bad_element():
         Dataset([1.0, 2.0], [1.0, -1.0], title="rate")
 
 
+def test_new_errors_replace_the_old_ones_and_leave_all_else():
+    ds = Dataset([4.0, 9.0], "poisson", unit="counts", masks={"bad": [False, True]}, metadata={"run": 7})
+    new = ds.with_variances([1.0, 2.0])
+    assert_array_equal(new.variances, [1, 2])
+    assert_array_equal((new - ds).variances, [5, 11])  # independent of the old ones
+    assert (new.unit, new.metadata["run"], new.history[-1]) == ("counts", 7, "errors given anew")
+    assert_array_equal(new.mask, ds.mask)
+    with pytest.raises(GumtreeError, match="shape") as caught:
+        ds.with_variances([1.0])
+    assert caught.value.reason == "BAD_VARIANCES"
+
+
 def test_an_empty_dataset_is_allowed():
     empty = Dataset(np.zeros((0, 3)), np.zeros((0, 3)))
 

@@ -404,3 +404,10 @@ def test_the_summary_of_a_large_image_takes_some_milliseconds():
         return time.perf_counter() - start
 
     assert min(taken() for _ in range(7)) < 0.06  # 0.025 s on a free machine
+
+
+def test_one_curve_may_be_labelled_as_matplotlib_does():
+    ax = curve().plot(label="measured")
+    curve().plot(ax=ax, label="again")
+    ax.legend()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["measured", "again"]
