@@ -210,6 +210,42 @@ def test_any_expression_has_the_covariance_that_first_order_propagation_gives(se
         pool.append(result)
 
 
+FUSED = [("binary", symbol) for symbol in "+-*/"] + [
+    ("unary", name) for name in ("root", "square", "negative")
+]
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    steps=st.lists(
+        st.tuples(st.sampled_from(FUSED), st.integers(0, 20), st.integers(0, 20), st.booleans()),
+        min_size=2,
+        max_size=14,
+    ),
+    same_shape=st.booleans(),
+)
+def test_what_is_put_off_gives_the_same_whenever_it_is_asked_for(seed, steps, same_shape):
+    random = np.random.default_rng(seed)
+    shapes = (
+        ((SHAPE, DIMS), (SHAPE, DIMS), ((), ()), (SHAPE, DIMS)) if same_shape else ((SHAPE, DIMS), ((), ()))
+    )
+    pool = [
+        Pair.fresh(random.uniform(0.5, 2, shape), random.uniform(0.01, 0.2, shape), dims)
+        for shape, dims in shapes
+    ]
+    for step, i, j, asked in steps:
+        result = take_step(step, pool, i, j)
+        nominal = np.abs([item.n for item in result.theirs.reshape(-1)])
+        if not np.isfinite(nominal).all() or nominal.max() > 1e6 or nominal.min() < 1e-6:
+            continue
+        if asked:
+            result.check()
+        pool.append(result)
+    for k in random.permutation(len(pool)):
+        pool[k].check()
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
