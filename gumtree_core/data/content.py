@@ -44,7 +44,7 @@ class Leaf:
 
     kind: tuple[Any, ...]
     value: int | float
-    itemsize: int
+    size: int
     terms: tuple[LeafTerm, ...] = ()
     plain: bool = True
     """Whether all its sources are plain."""
@@ -100,7 +100,7 @@ class _Number:
     complex, exact, tree = False, None, (-1,)
 
     def __init__(self, value: float) -> None:
-        self.leaves = (Leaf((-1,), value, 0, numbers=(value,)),)
+        self.leaves = (Leaf((-1,), value, 1, numbers=(value,)),)
 
 
 def constant(value: float) -> _Number:
@@ -150,4 +150,4 @@ def _leaf(values: Array, uncertainty: Uncertainty) -> Leaf | None:
     value = float(values.item()) if number else values.ctypes.data
     plain = all(term.plain for term in terms)
     numbers = (value, *(number for term in terms for number in (term.variance, term.coefficient)))
-    return Leaf((cast, *kinds), value, values.itemsize, tuple(terms), plain, numbers)
+    return Leaf((cast, *kinds), value, values.size, tuple(terms), plain, numbers)

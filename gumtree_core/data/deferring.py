@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SYMBOLS = {ADD: "+", SUB: "-", MUL: "*", DIV: "/"}
 _NOTED = {SQUARE: "square", SQRT: "sqrt"}
 _NUMBERS = frozenset((float, int, np.float64, np.int64))
+SHORTEST = 64
+"""Elements of an operand that begins again and again; where it is shorter, NumPy is as fast."""
 _units: dict[tuple[int, str, str], str | None] = {}
 
 
@@ -129,10 +131,26 @@ def _meet(left: Dataset, right: Dataset) -> tuple[Dataset, dict[str, Any]] | Non
         if right.declared_masks is not masks and right.declared_masks:
             masks = _joined(masks, right.declared_masks)
         return left, masks
-    for lead, other in ((left, right), (right, left)):
-        if not other.dims and not other.raw_axes and not other.declared_masks and other.size == 1:
-            return lead, lead.declared_masks
-    return None
+    lead, other = (right, left) if right.ndim > left.ndim else (left, right)
+    if other.ndim == lead.ndim or not _begins_again(other, lead):
+        return None
+    known = lead.raw_axes
+    for name, axis in other.raw_axes.items():
+        if name not in known or not axis.same(known[name]):
+            return None
+    masks = lead.declared_masks
+    if other.declared_masks:
+        before = (np.newaxis,) * (lead.ndim - other.ndim)
+        masks = _joined(masks, {name: mask[before] for name, mask in other.declared_masks.items()})
+    return lead, masks
+
+
+def _begins_again(other: Dataset, lead: Dataset) -> bool:
+    """Whether one Dataset repeats along the first dimensions of the other, in pieces that are worth it."""
+    if other.size == 1:
+        return not other.dims
+    last = lead.ndim - other.ndim
+    return other.dims == lead.dims[last:] and other.shape == lead.shape[last:] and other.size >= SHORTEST
 
 
 def _same_axes(left: dict[str, Any], right: dict[str, Any]) -> bool:

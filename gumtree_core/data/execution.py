@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .content import Leaf
 from .opcodes import OUT
@@ -19,6 +20,7 @@ ONE_THREAD = 40_000
 """Elements up to which a second thread costs more than it saves."""
 
 NONE = np.empty(0)
+_NO_PERIODS = np.empty(0, dtype=np.int64)
 _kernels: Any = None
 _parallel = threading.Lock()
 _forked = False
@@ -43,7 +45,7 @@ def execute(
                 found[at] = derivatives[OUT - what].ctypes.data
                 steps[at] = 0 if plan.uniform[OUT - what] else 8
     arguments = (
-        plan.program, np.array(found), steps, plan.blocks, plan.constant_blocks,
+        plan.program, np.array(found), steps, _periods(plan, leaves, size), plan.blocks, plan.constant_blocks,
         np.array(fetch(leaves, plan.constants), dtype=np.float64) if plan.constants else NONE,
         values, variances, 0, size,
     )  # fmt: skip
@@ -53,6 +55,18 @@ def execute(
         if threads == 1:
             return bool(compiled.run_range(*arguments))
         return bool(compiled.run_parallel(threads, *arguments))
+
+
+def _periods(plan: Plan, leaves: Sequence[Leaf], size: int) -> NDArray[np.int64]:
+    """Where operands of fewer dimensions begin again; empty where all have the size of the result."""
+    for leaf in leaves:
+        if leaf.size != size and leaf.size != 1:
+            break
+    else:
+        return _NO_PERIODS
+    of_leaf = [leaf.size if leaf.size != size else 0 for leaf in leaves]
+    periods = [of_leaf[what[0]] if type(what) is tuple else 0 for what in plan.wanted]
+    return np.array(periods, dtype=np.int64)
 
 
 def kernels() -> Any:

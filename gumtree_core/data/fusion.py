@@ -21,7 +21,7 @@ from .content import Content, Leaf, constant
 from .execution import NONE, execute
 from .opcodes import BLOCK
 from .program import ADD, DIV, MUL, NEG, SQRT, SQUARE, SUB, Plan
-from .selection import Array, Shape
+from .selection import Array, Shape, rearrange
 from .uncertainty import Floats, Term, Uncertainty, combine, errors
 
 MOST_NODES = 24
@@ -129,27 +129,27 @@ class Pending:
             self._step_by_step()
             return
         self._values, self._variances = results
-        self._undefined = None
+        self._undefined: NDArray[np.bool_] | None = None
         self._done = True
 
     def _step_by_step(self) -> None:
         from . import arithmetic  # which makes Pendings
 
         operands = [each for each in (self.left, self.right) if each is not None]
-        arrays, parts, undefined = [], [], None
+        arrays: list[Array] = []
+        parts: list[Uncertainty] = []
+        undefined: NDArray[np.bool_] | None = None
         for each in operands:
             if isinstance(each, float):
                 arrays.append(np.asarray(each).reshape((1,) * len(self.shape)))
                 parts.append(Uncertainty())
                 continue
-            own, uncertainty = each.values, each.uncertainty
-            if own.ndim < len(self.shape):
-                own = own.reshape((1,) * len(self.shape))
-                uncertainty = uncertainty.rearranged([None] * len(self.shape))
-            arrays.append(own)
-            parts.append(uncertainty)
+            places = _spread(len(each.shape), len(self.shape))
+            arrays.append(rearrange(each.values, places))
+            parts.append(each.uncertainty.rearranged(places))
             if each.undefined is not None:
-                undefined = each.undefined if undefined is None else undefined | each.undefined
+                own = rearrange(each.undefined, places)
+                undefined = own if undefined is None else undefined | own
         with errors("exact" if self.exact else "independent"), np.errstate(all="ignore"):
             result, new, slopes = arithmetic.step(UFUNCS[self.operation], arrays)
             self._uncertainty = combine(list(zip(parts, slopes, strict=True)), self.shape, str(self.label))
@@ -160,6 +160,11 @@ class Pending:
         self._variances = None if variances is None else read_only(variances)
         self._undefined = undefined
         self._done = True
+
+
+def _spread(own: int, whole: int) -> list[int | None]:
+    """Where the dimensions of an operand are among those of the result, whose last ones it has."""
+    return [None] * (whole - own) + list(range(own))
 
 
 def read_only(array: Array) -> Array:
@@ -227,10 +232,11 @@ class _Expression:
         return len(self.leaves) - 1
 
     def _group(self) -> None:
-        known: dict[tuple[str, int, bool], int] = {}
+        known: dict[tuple[str, int, bool, int], int] = {}
         for n, leaf in enumerate(self.leaves):
             for number, term in enumerate(leaf.terms):
-                key = (term.source.id, term.selection.offset, term.shared)
+                size = 0 if term.shared else leaf.size
+                key = (term.source.id, term.selection.offset, term.shared, size)
                 group = known.setdefault(key, len(known))
                 if group == len(self.sources):
                     self.sources.append(term)
@@ -333,7 +339,7 @@ def _terms(root: Pending) -> Uncertainty | None:
     for found, out, same in zip(expression.sources, outputs, plan.uniform, strict=True):
         selection = found.selection
         if len(selection.strides) < len(one):
-            selection = selection.rearranged([None] * len(one))
+            selection = selection.rearranged(_spread(len(selection.strides), len(one)))
         terms.append(Term(found.source, selection, out[:1].reshape(one) if same else out.reshape(root.shape)))
     return Uncertainty(tuple(terms))
 

@@ -56,7 +56,9 @@ def _floats(address, n):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def run_range(program, bases, steps, blocks, constant_blocks, constants, one_out, other_out, start, stop):
+def run_range(
+    program, bases, steps, periods, blocks, constant_blocks, constants, one_out, other_out, start, stop
+):
     """Run the program on elements start .. stop - 1; False where a CHECK found a number that is not finite.
 
     program
@@ -65,6 +67,9 @@ def run_range(program, bases, steps, blocks, constant_blocks, constants, one_out
         (places,) int64: address of each place, and the bytes by which it advances for each element. In place
         of an address stand the number of a block of scratch memory, whose step is 0, or `OUT` and `OUT - 1`
         for the two results.
+    periods
+        (places,) int64: elements after which an operand of fewer dimensions begins again, or 0. (0,) where
+        none does.
     blocks
         Number of blocks.
     constant_blocks, constants
@@ -73,7 +78,7 @@ def run_range(program, bases, steps, blocks, constant_blocks, constants, one_out
         (size,) float64 results.
     """
     finite = True
-    scratch = np.empty((blocks, BLOCK))
+    scratch = np.empty((blocks + 1, BLOCK))
     for k in range(constants.size):
         scratch[constant_blocks[k]] = constants[k]
     first_block = scratch.ctypes.data
@@ -87,15 +92,22 @@ def run_range(program, bases, steps, blocks, constant_blocks, constants, one_out
         elif base < 4096:
             base = first_block + base * BLOCK * 8
         work[place] = base
+    now = np.empty(bases.size, np.int64)
     at = start
     while at < stop:
         n = min(BLOCK, stop - at)
+        for place in range(bases.size):
+            begin = at
+            if periods.size and periods[place]:
+                begin = at % periods[place]
+                n = min(n, periods[place] - begin)
+            now[place] = work[place] + steps[place] * begin
         for k in range(program.shape[0]):
             operation = program[k, 0]
-            out = _floats(work[program[k, 1]] + steps[program[k, 1]] * at, n)
-            one = work[program[k, 2]] + steps[program[k, 2]] * at
+            out = _floats(now[program[k, 1]], n)
+            one = now[program[k, 2]]
             a = _floats(one, n)
-            b = _floats(work[program[k, 3]] + steps[program[k, 3]] * at, n)
+            b = _floats(now[program[k, 3]], n)
             if operation == ADD:
                 for i in range(n):
                     out[i] = a[i] + b[i]
@@ -163,12 +175,24 @@ def run_range(program, bases, steps, blocks, constant_blocks, constants, one_out
                 for i in range(n):
                     out[i] = narrow[i]
         at += n
+    scratch[blocks, 0] = 0.0  # Numba frees an array after its last use, and an address is none
     return finite
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)
 def run_parallel(
-    threads, program, bases, steps, blocks, constant_blocks, constants, one_out, other_out, start, stop
+    threads,
+    program,
+    bases,
+    steps,
+    periods,
+    blocks,
+    constant_blocks,
+    constants,
+    one_out,
+    other_out,
+    start,
+    stop,
 ):
     """Run the program on all elements, a part in each thread; as `run_range`."""
     length = ((stop - start) // threads // BLOCK + 1) * BLOCK
@@ -176,7 +200,7 @@ def run_parallel(
     for part in numba.prange(threads):
         low, high = start + part * length, min(stop, start + (part + 1) * length)
         if low < high and not run_range(
-            program, bases, steps, blocks, constant_blocks, constants, one_out, other_out, low, high
+            program, bases, steps, periods, blocks, constant_blocks, constants, one_out, other_out, low, high
         ):
             bad += 1
     return bad == 0

@@ -247,6 +247,10 @@ class Uncertainty:
 
     def variances(self, shape: Shape) -> Floats:
         """Give the variance of each element; (shape)."""
+        with np.errstate(all="ignore"):  # where there is no number, its derivatives are none
+            return self._variances(shape)
+
+    def _variances(self, shape: Shape) -> Floats:
         total: Array = np.zeros((1,) * len(shape))
         for term in self.terms:
             part = term.selection.of(term.source.variances, shape)

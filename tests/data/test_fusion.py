@@ -207,3 +207,32 @@ def test_large_sums_are_those_of_numpy(axis):
     result = ds.sum([ds.dims[each] for each in axes])
     assert_allclose(result.values, values.sum(axis=axis), rtol=1e-13)
     assert_allclose(result.variances, values.sum(axis=axis), rtol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 40), (70, 90), (2, LARGE)])
+def test_what_has_the_last_dimensions_begins_again(shape):
+    dims = ("t", "y", "x")[-len(shape) :]
+    random = np.random.default_rng(4)
+
+    def fresh(size, names, **options):
+        return Dataset(random.uniform(1, 2, size), random.uniform(0.1, 0.2, size), dims=names, **options)
+
+    row = np.arange(shape[-1]) % 3 == 0
+    frames, flood = (
+        fresh(shape, dims),
+        fresh(shape[1:], dims[1:], masks={"dead": np.broadcast_to(row, shape[1:])}),
+    )
+    result = (frames - flood) / (flood * 2.0) / 3.0
+    assert pending(result)
+    assert result.dims == dims
+    assert_array_equal(result.values, (frames.values - flood.values) / (flood.values * 2.0) / 3.0)
+    by_frames = 1 / (6 * flood.values)
+    by_flood = frames.values / (6 * flood.values**2)
+    assert_allclose(result.variances, frames.variances * by_frames**2 + flood.variances * by_flood**2)
+    assert_array_equal(result.mask, np.broadcast_to(row, shape))
+    mean = frames.values.mean(axis=0) / (6 * flood.values**2)
+    expected = np.mean(frames.variances, axis=0) / shape[0] * by_frames**2 + flood.variances * mean**2
+    whole = result.mean(dims[0])  # the flood's errors are shared by all frames
+    assert_allclose(whole.variances[~whole.mask], expected[~whole.mask])
+    assert pending(flood * frames)
+    assert_array_equal((flood / frames).values, flood.values / frames.values)
