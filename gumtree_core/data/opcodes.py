@@ -1,4 +1,7 @@
-"""The operations that the kernel knows; apart from it, because importing Numba takes a third of a second."""
+"""The operations that the kernel knows; apart from it, because importing Numba takes a third of a second.
+
+Who changes a number here changes kernels.py too, if only its date: Numba's cache looks at that file alone.
+"""
 
 BLOCK = 256
 """Elements of a block: 2 kB in float64."""
