@@ -51,6 +51,11 @@ class Outcome:
     message: str
     warnings: tuple[str, ...] = ()
 
+    @property
+    def note(self) -> str:
+        """The message with all warnings: what the file is to say."""
+        return f"{self.message} Doubtful: {' '.join(self.warnings)}" if self.warnings else self.message
+
 
 class _EndedOnRequest(Exception):
     """Stop or Abort was called while a point was being measured."""

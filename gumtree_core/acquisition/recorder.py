@@ -161,7 +161,7 @@ class Recording:
         known = {
             key: value for key, value in motors.items() if key in self._later and not isinstance(value, str)
         }
-        self._writer.close(outcome.ending.value, outcome.message, known)
+        self._writer.close(outcome.ending.value, outcome.note, known)
 
 
 def _preset(definition: ScanDefinition) -> dict[str, Dataset | str | float]:

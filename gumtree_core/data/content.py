@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .axis import read_only
 from .selection import Array, Selection, Shape
 from .uncertainty import Floats, Source, Uncertainty
 
@@ -43,7 +44,6 @@ class Leaf:
     """
 
     kind: tuple[Any, ...]
-    value: int | float
     size: int
     terms: tuple[LeafTerm, ...] = ()
     plain: bool = True
@@ -77,9 +77,7 @@ class Content:
     def variances(self) -> Floats | None:
         """Squared standard deviations in the shape of the values; None for exact numbers."""
         if self._variances is None and self.uncertainty:
-            variances = self.uncertainty.variances(self.values.shape).view()
-            variances.flags.writeable = False
-            self._variances = variances
+            self._variances = read_only(self.uncertainty.variances(self.values.shape))
         return self._variances
 
     @property
@@ -100,7 +98,7 @@ class _Number:
     complex, exact, tree = False, None, (-1,)
 
     def __init__(self, value: float) -> None:
-        self.leaves = (Leaf((-1,), value, 1, numbers=(value,)),)
+        self.leaves = (Leaf((-1,), 1, numbers=(value,)),)
 
 
 def constant(value: float) -> _Number:
@@ -150,4 +148,4 @@ def _leaf(values: Array, uncertainty: Uncertainty) -> Leaf | None:
     value = float(values.item()) if number else values.ctypes.data
     plain = all(term.plain for term in terms)
     numbers = (value, *(number for term in terms for number in (term.variance, term.coefficient)))
-    return Leaf((cast, *kinds), value, values.size, tuple(terms), plain, numbers)
+    return Leaf((cast, *kinds), values.size, tuple(terms), plain, numbers)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import buffers, program
+from .axis import read_only
 from .content import Content, Leaf, constant
 from .execution import NONE, execute
 from .opcodes import BLOCK
@@ -165,13 +166,6 @@ class Pending:
 def _spread(own: int, whole: int) -> list[int | None]:
     """Where the dimensions of an operand are among those of the result, whose last ones it has."""
     return [None] * (whole - own) + list(range(own))
-
-
-def read_only(array: Array) -> Array:
-    """View an array so that it cannot be changed through the view."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 def fusible(content: Pending) -> bool:

@@ -352,7 +352,9 @@ def test_a_motor_that_somebody_moves_during_a_count_is_told(scan, motor, counter
     state, status = finished(scan, wait_until)
     assert state == DevState.ALARM
     assert f"sample_x was moved from {place:.7g} to {place + 1:.7g} mm by somebody else" in status
-    assert load(scan.file_name)["run/status"] == "complete"
+    run = load(scan.file_name)
+    assert run["run/status"] == "complete"
+    assert "Doubtful: sample_x was moved from" in run["run/note"]
     assert any(line.endswith("while point 1 was measured.") for line in scan.log)
 
 
