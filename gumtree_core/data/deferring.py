@@ -77,6 +77,8 @@ def _made(
 ) -> Dataset | None:
     nodes = 1 + (0 if type(a) is float else a.nodes) + (0 if b is None or type(b) is float else b.nodes)
     if nodes > MOST_NODES:
+        if any(getattr(each, "undefined", None) is not None for each in (a, b)):
+            return None  # arrays alone do not say which of their elements are masked
         a, b = _settled(a), _settled(b)
         nodes = 1
         if any(each is not None and type(each) is not float and each.leaf is None for each in (a, b)):

@@ -142,6 +142,15 @@ def test_a_long_loop_keeps_neither_all_operands_nor_all_history():
     assert_allclose(total.values, counts(10).values + 300)
 
 
+@pytest.mark.parametrize("steps", [1, fusion.MOST_NODES, 3 * fusion.MOST_NODES])
+def test_what_was_no_number_stays_masked_in_a_chain_of_any_length(steps):
+    result = Dataset([1.0, 2.0], [1.0, 1.0]) / Dataset([0.0, 4.0])
+    for _ in range(steps):
+        result = result + 1.0
+    assert_array_equal(result.masks["undefined"], [True, False])
+    assert_allclose(float(result.sum()), 0.5 + steps)
+
+
 def test_a_pickle_of_what_was_not_done_yet_keeps_the_sources():
     a = counts(5)
     result = a / (a + 1.0)
