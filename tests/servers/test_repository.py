@@ -178,11 +178,15 @@ def test_a_missing_property_is_said():
         assert failure(device.Source, "total").reason == "NOT_READY"
 
 
-def test_a_first_start_without_the_central_repository_can_be_mended_by_a_sync(folder, tmp_path, events):
+def test_a_first_start_without_the_central_repository_can_be_mended_by_a_sync(
+    folder, tmp_path, events, wait_until
+):
     properties = {"Central": f"file://{tmp_path}/central.git", "Directory": str(tmp_path / "scripts")}
     with DeviceTestContext(GumtreeScriptRepository, process=True, properties=properties) as device:
+        wait_until(
+            lambda: device.state() == DevState.ALARM, explain=device
+        )  # the try may end before we follow
         events.follow(device, "state")
-        events.wait("state", DevState.ALARM)
         assert "Sync tries again." in device.status()
         git(tmp_path, "clone", "-q", "--bare", str(folder / "scripts.git"), "central.git")
         device.Sync()
