@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .opcodes import LINE
 from .uncertainty import Floats
 
 SMALLEST = 1 << 16
@@ -54,7 +55,14 @@ def empty(size: int) -> Floats:
                 _kept -= memory.nbytes
         finally:
             _lock.release()
-    return np.asarray(_Lease(np.empty(size) if memory is None else memory))
+    return np.asarray(_Lease(_aligned(size) if memory is None else memory))
+
+
+def _aligned(size: int) -> Floats:
+    """Memory that begins with a line of the cache, so that whole lines can be stored."""
+    memory = np.empty(size + LINE)
+    first = -(memory.ctypes.data // 8) % LINE
+    return memory[first : first + size]
 
 
 def release() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -27,6 +28,7 @@ from .opcodes import (
     COPY,
     DIV,
     INV,
+    LINE,
     MUL,
     NEG,
     NEGMUL,
@@ -35,6 +37,7 @@ from .opcodes import (
     SQADD,
     SQMUL,
     SQRT,
+    STREAMED,
     SUB,
 )
 
@@ -50,9 +53,61 @@ def _pointer(typing: Any, address: Any, of: Any) -> Any:
     return pointer(address, of), generate
 
 
+@intrinsic
+def _store_line(typing: Any, target: Any, source: Any) -> Any:
+    """Copy 64 bytes past the cache, to an address that is a multiple of 64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        line = ir.VectorType(ir.DoubleType(), LINE).as_pointer()
+        to, origin = (builder.inttoptr(address, line) for address in arguments)
+        store = builder.store(builder.load(origin, align=8), to, align=8 * LINE)
+        store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
+        return context.get_dummy_value()
+
+    return types.void(target, source), generate
+
+
+@intrinsic
+def _prefetch_line(typing: Any, address: Any) -> Any:
+    """Have 64 bytes brought to the cache; any address may be named."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        place = builder.inttoptr(arguments[0], byte)
+        builder.call(prefetch, [place, number(0), number(2), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(address), generate
+
+
+@intrinsic
+def _fence(typing: Any) -> Any:
+    """Have all that was stored past the cache be seen by other threads."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 @numba.njit(inline="always", error_model="numpy")
 def _floats(address, n):
     return numba.carray(_pointer(address, 0.0), n)
+
+
+@numba.njit(error_model="numpy")
+def _stream(target, source, n):
+    """Copy n numbers past the cache: memory is not read before it is written."""
+    done = 0
+    if target % (8 * LINE) == 0:
+        done = n - n % LINE
+        for at in range(0, 8 * done, 8 * LINE):
+            _store_line(target + at, source + at)
+    for i in range(done, n):
+        _floats(target, n)[i] = _floats(source, n)[i]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -78,17 +133,22 @@ def run_range(
         (size,) float64 results.
     """
     finite = True
-    scratch = np.empty((blocks + 1, BLOCK))
+    scratch = np.empty((blocks + 3, BLOCK))
     for k in range(constants.size):
         scratch[constant_blocks[k]] = constants[k]
     first_block = scratch.ctypes.data
+    outs = one_out.ctypes.data, other_out.ctypes.data
+    # Results that the cache cannot hold are made in it, and stored past it.
+    streaming = stop - start >= STREAMED
     work = np.empty(bases.size, np.int64)
+    advance = steps.copy()
     for place in range(bases.size):
         base = bases[place]
-        if base == OUT:
-            base = one_out.ctypes.data
-        elif base == OUT - 1:
-            base = other_out.ctypes.data
+        if OUT - 1 <= base <= OUT:
+            base = outs[OUT - base]
+            if streaming:
+                base = first_block + (blocks + OUT - bases[place]) * BLOCK * 8
+                advance[place] = 0
         elif base < 4096:
             base = first_block + base * BLOCK * 8
         work[place] = base
@@ -101,8 +161,12 @@ def run_range(
             if periods.size and periods[place]:
                 begin = at % periods[place]
                 n = min(n, periods[place] - begin)
-            now[place] = work[place] + steps[place] * begin
+            now[place] = work[place] + advance[place] * begin
         for k in range(program.shape[0]):
+            if streaming:  # while we calculate, the next block comes
+                for place in range(k, bases.size, program.shape[0]):
+                    for ahead in range(advance[place] * n, 2 * advance[place] * n, 8 * LINE):
+                        _prefetch_line(now[place] + ahead)
             operation = program[k, 0]
             out = _floats(now[program[k, 1]], n)
             one = now[program[k, 2]]
@@ -174,8 +238,13 @@ def run_range(
                 narrow = numba.carray(_pointer(one, np.int16(0)), n)
                 for i in range(n):
                     out[i] = narrow[i]
+        if streaming:
+            _stream(outs[0] + 8 * at, first_block + blocks * BLOCK * 8, min(n, one_out.size))
+            _stream(outs[1] + 8 * at, first_block + (blocks + 1) * BLOCK * 8, min(n, other_out.size))
         at += n
-    scratch[blocks, 0] = 0.0  # Numba frees an array after its last use, and an address is none
+    if streaming:
+        _fence()
+    scratch[blocks + 2, 0] = 0.0  # Numba frees an array after its last use, and an address is none
     return finite
 
 

@@ -5,6 +5,10 @@ Who changes a number here changes kernels.py too, if only its date: Numba's cach
 
 BLOCK = 256
 """Elements of a block: 2 kB in float64."""
+LINE = 8
+"""Numbers in a line of the cache."""
+STREAMED = 1 << 19
+"""Elements of a thread's part from which results are stored past the cache."""
 OUT = -1
 """In place of an address: the first result; one less the second."""
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from gumtree_core.data import Dataset, buffers, errors, fusion, scalar
+from gumtree_core.data.opcodes import STREAMED
 from gumtree_core.errors import GumtreeError
 
 LARGE = 100_000
@@ -47,6 +48,20 @@ def test_values_have_the_same_bits_as_numpys(dtype, size):
     assert pending(result)
     assert_array_equal(result.values, np.sqrt(x / y * 3.0 + np.square(z)) - (7.0 - x) / 1.1)
     assert result.variances is None
+
+
+@pytest.mark.parametrize("shape", [(3 * STREAMED + 5,), (1023, 3 * STREAMED // 1000)])
+def test_results_too_big_for_the_cache_are_stored_whole(shape):
+    random = np.random.default_rng(3)
+    x, y, row = random.uniform(1, 2, shape), random.uniform(1, 2, shape), random.uniform(1, 2, shape[-1:])
+    dims = ("y", "x")[-len(shape) :]
+    a, b = Dataset(x, x, dims=dims), Dataset(y.astype("float32").astype(float), y, dims=dims)
+    again = Dataset(row, dims="x")
+    result = (a - b) / again
+    assert pending(result)
+    assert_array_equal(result.values, (x - b.values) / row)
+    assert_allclose(result.variances, (x + y) / row**2, rtol=1e-14)
+    assert_array_equal((a - b).values, x - b.values)
 
 
 def test_the_order_of_questions_changes_nothing():
