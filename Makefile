@@ -11,9 +11,9 @@ demo: .venv/.demo-ready
 test: .venv/.test-ready lint
 	QT_QPA_PLATFORM=offscreen $(BIN)/pytest $(ARGS)
 
-# What is claimed of speed; each prints ratios to its peer and to the limit, measured in one run.
+# What is claimed of speed, measured with its peer and the limit in one run: all, or NAME="events ...".
 bench: .venv/.bench-ready
-	for each in benchmarks/dataset_*.py benchmarks/import_time.py; do $(BIN)/python $$each || exit 1; done
+	$(BIN)/python benchmarks $(NAME)
 
 lint: .venv/.test-ready
 	$(BIN)/ruff check .
@@ -26,11 +26,11 @@ lint: .venv/.test-ready
 	touch $@
 
 .venv/.test-ready: pyproject.toml .ci/constraints.txt .ci/setup
-	PYTHON=$(PYTHON) .ci/setup gui,interop,dev
+	PYTHON=$(PYTHON) .ci/setup gui,interop,peers,dev
 	touch $@ .venv/.demo-ready
 
 .venv/.bench-ready: pyproject.toml .ci/constraints.txt .ci/setup
-	PYTHON=$(PYTHON) .ci/setup notebook,bench
+	PYTHON=$(PYTHON) .ci/setup notebook,peers
 	touch $@
 
 # The exact versions that were tested, without any registry's address.

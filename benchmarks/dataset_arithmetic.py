@@ -9,7 +9,7 @@ import tracemalloc
 
 import numpy as np
 import scipp as sc
-from measure import interleaved, line, verdict
+from measure import case, interleaved
 
 from gumtree_core.data import Dataset, buffers, errors
 
@@ -50,8 +50,16 @@ def main() -> None:
             ("a / b", lambda: done(a / b), lambda: p / q),
         ):
             found = interleaved({"gumtree": ours, "scipp": theirs})
-            line(name, found)
-            verdict("times as fast as scipp", found["scipp"] / found["gumtree"], 1.0)
+            faster = found["scipp"] >= found["gumtree"]
+            limit = 2 * copy  # values and variances
+            case(
+                f"{name}, {size:.0e}",
+                found["gumtree"],
+                peer=found["scipp"],
+                limit=limit,
+                goal="as fast as scipp",
+                holds=faster,
+            )
 
         def independent() -> Dataset:
             with errors("independent"):
@@ -64,11 +72,16 @@ def main() -> None:
                 "independent": independent,
             }
         )
-        line("(a - b) / (c - d) * s", found)
-        verdict("times as fast as scipp", found["scipp"] / found["gumtree"], 3.0)
-        verdict("cost of exact errors", found["gumtree"] / found["independent"], 2.5, least=False)
-        if size == SIZES[-1]:  # eight arrays are read, two written; a copy reads one and writes one
-            verdict("part of the copy bandwidth", 5 * copy / found["gumtree"], 0.6)
+        ours, peer, name = found["gumtree"], found["scipp"], f"(a - b) / (c - d) * s, {size:.0e}"
+        limit = 5 * copy  # eight arrays are read, two written; a copy reads one and writes one
+        goal = "3 times as fast as scipp" if size != SIZES[1] else "as fast as scipp"
+        holds = peer / ours >= (3.0 if size != SIZES[1] else 1.0)
+        case(name, ours, peer=peer, limit=limit, goal=goal, holds=holds)
+        if size == SIZES[-1]:
+            part = limit / ours
+            case("part of the copy bandwidth", part, unit="", goal="at least 0.6", holds=part >= 0.6)
+        cost = ours / found["independent"]
+        case(f"cost of exact errors, {size:.0e}", cost, unit="", goal="at most 2.5", holds=cost <= 2.5)
     memory()
 
 
@@ -89,8 +102,13 @@ def memory() -> None:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         arrays = round(peak / (8 * size), 1)  # the blocks of the kernel are small
-        print(f"\nproduct of {n} independent sources with all derivatives")
-        verdict("arrays beyond the operands", arrays, n + 2, least=False)
+        case(
+            f"memory of a product of {n} sources",
+            arrays,
+            unit="arrays",
+            goal=f"at most {n + 2}",
+            holds=arrays <= n + 2,
+        )
 
 
 if __name__ == "__main__":

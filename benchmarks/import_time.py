@@ -6,7 +6,7 @@ import subprocess
 import sys
 from statistics import median
 
-from measure import verdict
+from measure import case
 
 TIMES = 5
 IMPORT = "import gumtree_core.data"
@@ -38,14 +38,11 @@ def seconds(code: str) -> float:
 
 def main() -> None:
     """Print the times."""
-    for name in ("numpy", "numba", "scipp"):
-        print(f"import {name:<18} {1e3 * seconds(f'import {name}'):6.0f} ms")
+    numpy, scipp = (seconds(f"import {name}") for name in ("numpy", "scipp"))
     ours = seconds(IMPORT)
-    print(f"import gumtree_core.data  {1e3 * ours:6.0f} ms")
-    verdict("seconds to import", ours, 0.6, least=False)
-    first = seconds(FIRST)
-    print(f"first use of the kernels  {1e3 * first:6.0f} ms (from the cache; Numba is imported already)")
-    verdict("seconds to the first result", first, 0.5, least=False)
+    case("import gumtree_core.data", ours, peer=scipp, limit=numpy, goal="under 0.6 s", holds=ours < 0.6)
+    first = seconds(FIRST)  # from the cache; Numba is imported already
+    case("first use of the kernels", first, goal="under 0.5 s", holds=first < 0.5)
 
 
 if __name__ == "__main__":

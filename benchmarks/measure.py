@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 from collections.abc import Callable, Mapping
 from statistics import median
@@ -32,25 +33,32 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], rounds: int = RO
     return {name: median(found) for name, found in seconds.items()}
 
 
-def line(what: str, found: Mapping[str, float], ours: str = "gumtree") -> None:
-    """Print the times and how many times faster we are than each other."""
-    times = "  ".join(f"{name} {_text(value):>9}" for name, value in found.items())
-    ratios = "  ".join(f"{value / found[ours]:.2f} x {name}" for name, value in found.items() if name != ours)
-    print(f"{what:<34} {times}   | speed: {ratios}", flush=True)
+def case(
+    name: str,
+    ours: float,
+    *,
+    goal: str,
+    holds: bool,
+    peer: float | None = None,
+    limit: float | None = None,
+    unit: str = "s",
+) -> None:
+    """Print one case: what we measured, the peer, the limit, and whether the goal is reached.
+
+    The line of JSON is what `python benchmarks` collects; `ratio` is ours over the peer.
+    """
+    ratio = None if peer is None else ours / peer
+    figures = {"gumtree": ours, "peer": peer, "limit": limit}
+    text = "  ".join(f"{who} {_text(value, unit):>9}" for who, value in figures.items() if value is not None)
+    print(f"{name:<40} {text}  | {goal}: {'reached' if holds else 'MISSED'}", flush=True)
+    found = {"case": name, "ours": ours, "peer": peer, "limit": limit, "unit": unit}
+    print(json.dumps({**found, "ratio": ratio, "goal": goal, "holds": bool(holds)}), flush=True)
 
 
-def verdict(what: str, value: float, limit: float, *, least: bool = True) -> None:
-    """Print a goal and whether it is reached."""
-    reached = value >= limit if least else value <= limit
-    sign = ">=" if least else "<="
-    print(
-        f"    {'reached' if reached else 'MISSED ':<8} {what}: {value:.2f} (goal {sign} {limit:g})",
-        flush=True,
-    )
-
-
-def _text(seconds: float) -> str:
-    for unit, factor in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if seconds * factor >= 1:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"
+def _text(value: float, unit: str) -> str:
+    if unit != "s":
+        return f"{value:.3g} {unit}"
+    for name, factor in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
+        if value * factor >= 1:
+            return f"{value * factor:.3g} {name}"
+    return f"{value * 1e9:.3g} ns"
