@@ -35,13 +35,14 @@ def load(path: str | Path) -> Run:
     raise GumtreeError(
         "FILE_FORMAT_UNKNOWN",
         f"{path} is of no known format. Known are the NeXus files of GumtreeScan, NXcanSAS, "
-        "and ORNL's SANS XML.",
+        "ORNL's SANS XML, and the NCNR's VAX files.",
     )
 
 
 def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Run]], ...]:
     """Imported when first needed: h5py takes a while."""
     from gumtree_core.files.nexus_reader import is_nexus, read_nexus
+    from gumtree_core.files.nist_vax import is_nist_mask, is_nist_vax, read_nist_mask, read_nist_vax
     from gumtree_core.files.nxcansas import is_nxcansas, read_reduced
     from gumtree_core.files.ornl import is_ornl, read_ornl
 
@@ -50,4 +51,6 @@ def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Ru
         (lambda path, head: head.startswith(hdf5) and is_nexus(path), read_nexus),
         (lambda path, head: head.startswith(hdf5) and is_nxcansas(path), read_reduced),
         (is_ornl, read_ornl),
+        (is_nist_vax, read_nist_vax),
+        (is_nist_mask, read_nist_mask),
     )
