@@ -74,12 +74,12 @@ def is_nist_mask(path: Path, head: bytes) -> bool:
 def read_nist_vax(path: Path) -> Run:
     """Read a run or a DIV file; the size tells which it is.
 
-    Keys beyond the common ones: `detector/sensitivity` of a DIV file, without errors, which it does not
-    hold; `detector/nonlinearity_x`, `_y` in mm, the length c of a detector that sees at pixel k what is
-    c tan((k - middle) pixel / c) from its middle; `instrument/sample_aperture_distance`, from the aperture to
-    the sample. `instrument/collimation_length` is from aperture to aperture. Dead time and attenuation come
-    from `config/dictionaries/tables/nist_sans.yaml`. Counts above 32767 are kept with 4 digits; those too
-    large for the file are masked as `overflow`.
+    Keys beyond the common ones: `detector/sensitivity` of a DIV file, with the errors of the counts behind it
+    if its header says how many; `detector/nonlinearity_x`, `_y` in mm, the length c of a detector that sees
+    at pixel k what is c tan((k - middle) pixel / c) from its middle; `instrument/sample_aperture_distance`,
+    from the aperture to the sample. `instrument/collimation_length` is from aperture to aperture. Dead time
+    and attenuation come from `config/dictionaries/tables/nist_sans.yaml`. Counts above 32767 are kept with 4
+    digits; those too large for the file are masked as `overflow`.
 
     Raises
     ------
@@ -99,12 +99,7 @@ def read_nist_vax(path: Path) -> Run:
         items |= header.counting()
         items["detector/counts"] = _counts(path, content)
         return Run(items, path=path, format=FORMAT)
-    sensitivity = vax_floats(_words(content))
-    if not np.isfinite(sensitivity).all():
-        raise _damaged(path, "its sensitivity holds what is no number")
-    items["detector/sensitivity"] = Dataset(
-        sensitivity.reshape(SIDE, SIDE), dims=("y", "x"), title="detector/sensitivity"
-    )
+    items["detector/sensitivity"] = _sensitivity(path, content, header.total_counts())
     return Run(items, path=path, format=DIV_FORMAT)
 
 
@@ -229,6 +224,9 @@ class _Header:
                     attenuation(self._instrument, round(abs(number)), wavelength),
                 )
 
+    def total_counts(self) -> float:
+        return self._float(47)
+
     def _start(self) -> datetime.datetime:
         text = self._text(55, 20)
         try:
@@ -267,6 +265,20 @@ def _counts(path: Path, content: bytes) -> Dataset:
         masks={"overflow": overflow} if overflow.any() else {},
         title="detector/counts",
         source=f"{path.resolve()}:counts",
+    )
+
+
+def _sensitivity(path: Path, content: bytes, total: float) -> Dataset:
+    """Relative sensitivity; a pixel of sensitivity s has counted s total / (sum of all s)."""
+    values = vax_floats(_words(content))
+    if not np.isfinite(values).all() or values.min() < 0 or not values.sum() > 0:
+        raise _damaged(path, "its sensitivity is negative, nothing, or no number")
+    return Dataset(
+        values.reshape(SIDE, SIDE),
+        (values * values.sum() / total).reshape(SIDE, SIDE) if total > 0 else None,
+        dims=("y", "x"),
+        title="detector/sensitivity",
+        source=f"{path.resolve()}:sensitivity",
     )
 
 
