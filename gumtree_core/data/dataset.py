@@ -109,6 +109,10 @@ class Dataset(Methods, NDArrayOperatorsMixin):
         BAD_VALUES, BAD_VARIANCES, BAD_DIMENSIONS, BAD_AXIS, BAD_MASK, UNKNOWN_UNIT.
     """
 
+    __slots__ = (
+        "__weakref__", "_dims", "_metadata", "_title", "_unit", "content", "declared_masks", "past",
+        "raw_axes",
+    )  # fmt: skip
     __hash__ = None  # type: ignore[assignment]
 
     content: Content | Pending
@@ -182,9 +186,8 @@ class Dataset(Methods, NDArrayOperatorsMixin):
         Masks may have length 1 in place of dimensions that they do not depend on.
         """
         made = Dataset.__new__(Dataset)
-        state = self.__dict__
         for name, place_of in _PLACES.items():
-            setattr(made, place_of, parts.get(name, state[place_of]))
+            setattr(made, place_of, parts[name] if name in parts else getattr(self, place_of))  # type: ignore[literal-required]
         if "history" in parts:
             made.past = limited(parts["history"])
         if "values" in parts or "uncertainty" in parts:
@@ -204,13 +207,14 @@ class Dataset(Methods, NDArrayOperatorsMixin):
     ) -> Dataset:
         """Describe what an expression will give, in the shape of this one."""
         made = Dataset.__new__(Dataset)
-        made.__dict__ = {
-            **self.__dict__,
-            "content": content,
-            "_unit": unit,
-            "past": history,
-            "declared_masks": masks,
-        }
+        made._dims = self._dims
+        made._unit = unit
+        made._title = self._title
+        made.past = history
+        made._metadata = self._metadata
+        made.raw_axes = self.raw_axes
+        made.declared_masks = masks
+        made.content = content
         return made
 
     @property
@@ -508,12 +512,14 @@ class Dataset(Methods, NDArrayOperatorsMixin):
         return display.html(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {"declared_masks": self.raw_masks, "past": self.history}
-        return {**self.__dict__, **kept, "content": (self.values, self.uncertainty)}
+        kept = {place_of: getattr(self, place_of) for place_of in _PLACES.values()}
+        kept |= {"declared_masks": self.raw_masks, "past": self.history}
+        return kept | {"content": (self.values, self.uncertainty)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         values, uncertainty = state["content"]
-        self.__dict__.update({**state, "content": Content(read_only(values), uncertainty)})
+        for name, value in {**state, "content": Content(read_only(values), uncertainty)}.items():
+            setattr(self, name, value)
 
 
 def _renamed(value: Dataset, names: Mapping[str, str]) -> Dataset:

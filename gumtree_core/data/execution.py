@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .content import Leaf
 from .opcodes import OUT
-from .program import Plan, fetch
+from .program import Plan
 from .uncertainty import Floats
 
 ONE_THREAD = 40_000
@@ -36,17 +36,20 @@ def execute(
 ) -> bool:
     """Run a plan; False where a number was not finite."""
     compiled = _kernels or kernels()
-    found = fetch(leaves, plan.wanted)
+    numbers = [number for leaf in leaves for number in leaf.numbers]
+    numbers += plan.fixed
+    found: Sequence[int | float] = plan.bases(numbers)
     steps = plan.steps
     if derivatives:
-        steps = steps.copy()
+        found, steps = list(found), steps.copy()
         for at, what in enumerate(plan.wanted):
             if type(what) is int and what <= OUT:
                 found[at] = derivatives[OUT - what].ctypes.data
                 steps[at] = 0 if plan.uniform[OUT - what] else 8
     arguments = (
-        plan.program, np.array(found), steps, _periods(plan, leaves, size), plan.blocks, plan.constant_blocks,
-        np.array(fetch(leaves, plan.constants), dtype=np.float64) if plan.constants else NONE,
+        plan.program, np.array(found, dtype=np.int64), steps, _periods(plan, leaves, size), plan.blocks,
+        plan.constant_blocks,
+        np.array(plan.constants(numbers), dtype=np.float64) if plan.constant_blocks.size else NONE,
         values, variances, 0, size,
     )  # fmt: skip
     if size <= ONE_THREAD:

@@ -283,7 +283,8 @@ def _run(root: Pending) -> tuple[Array, Floats | None] | None:
     variances = buffers.empty(size) if spread else NONE
     if not execute(plan, leaves, values, variances, size):
         return None
-    values.flags.writeable = variances.flags.writeable = False
+    values.setflags(write=False)
+    variances.setflags(write=False)
     if len(root.shape) != 1:
         values = values.reshape(root.shape)
         variances = variances.reshape(root.shape) if spread else NONE

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 class Methods:
     """The methods of `Dataset` that are done elsewhere."""
 
+    __slots__ = ()
+
     def sum(self: Any, dims: str | Sequence[str] | None = None) -> Dataset:
         """Sum over dimensions, all by default; see `reductions.total`."""
         return reductions.total(self, dims)

@@ -7,15 +7,16 @@ along with each intermediate result instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import opcodes as k
-from .content import Leaf
 
 ADD, SUB, MUL, DIV, NEG, SQUARE, SQRT = range(7)
 """Operations of an expression."""
@@ -25,6 +26,7 @@ Node = tuple[int, int, int]
 """Operation and the places of its operands; a leaf has the operation -1 and the place of its kind."""
 Wanted = int | float | tuple[int, int]
 """A number, or which of an operand's `Leaf.numbers`."""
+Pick = Callable[[Sequence[int | float]], tuple[int | float, ...]]
 Adjoint = tuple[float, int | None]
 """A derivative: a sign, and the block that holds it; None for 1."""
 
@@ -34,15 +36,18 @@ class Plan:
     """A program, and where its operands come from.
 
     `wanted` says for each place what stands there: a number (of a block of scratch memory, or `OUT`), or
-    the place in `Leaf.numbers` of an address; `constants` says so of the numbers in `constant_blocks`.
+    the place in `Leaf.numbers` of an address. `bases` and `constants` pick what stands at all places, and the
+    numbers in `constant_blocks`, from the numbers of all operands in a row, followed by `fixed`.
     """
 
     program: NDArray[np.int64]
     steps: NDArray[np.int64]
     wanted: tuple[Wanted, ...]
+    fixed: tuple[int | float, ...]
+    bases: Pick
     blocks: int
     constant_blocks: NDArray[np.int64]
-    constants: tuple[Wanted, ...]
+    constants: Pick
     uniform: tuple[bool, ...] = ()
     """Of each derivative: whether it is the same for all elements."""
 
@@ -177,15 +182,35 @@ class _Builder:
         return result
 
     def plan(self, uniform: tuple[bool, ...] = ()) -> Plan:
+        before = list(accumulate((2 * len(kind) - 1 for kind in self.kinds), initial=0))
+        fixed: list[int | float] = []
+
+        def at(what: Wanted) -> int:
+            if isinstance(what, tuple):
+                return before[what[0]] + what[1]
+            fixed.append(what)
+            return before[-1] + len(fixed) - 1
+
         return Plan(
             np.array(self.program, dtype=np.int64).reshape(-1, 4),
             np.array(self.steps, dtype=np.int64),
             tuple(self.wanted),
-            self.blocks,
-            np.array([self.wanted[place] for place in self.constants.values()], dtype=np.int64),
-            tuple(self.constants),
-            uniform,
+            bases=_pick([at(what) for what in self.wanted]),
+            blocks=self.blocks,
+            constant_blocks=np.array(
+                [self.wanted[place] for place in self.constants.values()], dtype=np.int64
+            ),
+            constants=_pick([at(what) for what in self.constants]),
+            fixed=tuple(fixed),
+            uniform=uniform,
         )
+
+
+def _pick(places: list[int]) -> Pick:
+    """Give what stands at places of a sequence, as a tuple."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda numbers: tuple(numbers[place] for place in places)
 
 
 _FORWARD = {
@@ -318,11 +343,3 @@ def _square_sum(builder: _Builder, parts: Any, out: int | None) -> int | None:
         else:
             builder.emit(k.SQADD, variance, factor, place)
     return place
-
-
-def fetch(leaves: Sequence[Leaf], wanted: tuple[Wanted, ...]) -> list[int | float]:
-    """The addresses or numbers that a plan asks for."""
-    return [
-        leaves[what[0]].numbers[what[1]] if type(what) is tuple else what  # type: ignore[misc]
-        for what in wanted
-    ]
