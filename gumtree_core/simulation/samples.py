@@ -17,7 +17,7 @@ from gumtree_core.simulation.models import (
     log_interpolation,
     polydisperse_spheres,
 )
-from gumtree_core.simulation.standards import GLASSY_CARBON, THICKNESS
+from gumtree_core.reduction.standards import GLASSY_CARBON, THICKNESS
 
 Array = NDArray[np.float64]
 
