@@ -1,0 +1,1 @@
+"""Time-of-flight reflectometry: from the detector's image to R(Q)."""
