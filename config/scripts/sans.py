@@ -8,21 +8,24 @@ from typing import Literal
 from gumtree_core.data import Dataset, errors, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.reduction.geometry import Array, Geometry, center_of_mass, geometry, image, number
+from gumtree_core.reduction.absolute import direct_beam_scale, standard_scale
+from gumtree_core.reduction.geometry import geometry, image, number
 from gumtree_core.reduction.integration import circular, q_bins
-from gumtree_core.reduction.normalization import Normalization, rate, time_per_monitor
-from gumtree_core.reduction.resolution import sigma_q
+from gumtree_core.reduction.sans import (
+    DISTANCE,
+    WAVELENGTH,
+    Counting,
+    beam_center,
+    belong_together,
+    of_each_pixel,
+    pixels_per_bin,
+    resolution,
+    said_of,
+    thickness,
+)
 from gumtree_core.reduction.sensitivity import sensitivity
-from gumtree_core.reduction.transmission import at_angle, beam_intensity, transmission
+from gumtree_core.reduction.standards import Standard, flat, glassy_carbon, water_for_x_rays
 from gumtree_core.scripts import Script, action, group, parameter, result
-
-SAME = 1e-3
-"""How much distance and wavelength of runs that belong together may differ, relative."""
-KEPT = (
-    "run/title", "run/number", "instrument/name", "source/probe", "instrument/wavelength",
-    "instrument/collimation_length", "detector/distance", "sample/name",
-)  # fmt: skip
-"""What the curve says of the sample's run."""
 
 
 class SansReduction(Script):
@@ -30,14 +33,16 @@ class SansReduction(Script):
 
     Each run is corrected for dead time, normalised, and freed of the background that the blocked beam gives.
     What the sample scatters is divided by its transmission at each angle; the empty cell's is subtracted. The
-    pattern is divided by solid angle and sensitivity (water, treated likewise), put on absolute scale with
-    the attenuated direct beam, and averaged over rings of q. A step whose run is not given is left out.
+    pattern is divided by solid angle and sensitivity (of a file, or water, treated likewise), put on absolute
+    scale with the attenuated direct beam or a standard sample, and averaged over rings of q. A step whose run
+    is not given is left out.
     """
 
     author = "GumTree on Tango"
-    version = "1.0"
+    version = "1.1"
 
     runs = group("Runs")
+    scale = group("Absolute scale by a standard", folded=True)
     corrections = group("Corrections")
     curve = group("Curve")
     expert = group("Beam centre and details", folded=True)
@@ -45,18 +50,57 @@ class SansReduction(Script):
     sample: Run = parameter(label="Sample", group="runs", live=True)
     empty_cell: Run | None = parameter(None, label="Empty cell", group="runs")
     blocked_beam: Run | None = parameter(None, label="Blocked beam, or dark current", group="runs")
+    sensitivity_file: Run | None = parameter(
+        None,
+        label="Sensitivity, or",
+        group="runs",
+        help="A file that holds it, such as a DIV file of the NCNR.",
+    )
     flood: Run | None = parameter(None, label="Water (flood)", group="runs")
+    mask_file: Run | None = parameter(None, label="Mask", group="runs")
     direct_beam: Run | None = parameter(None, label="Direct beam, attenuated", group="runs")
     sample_beam: Run | None = parameter(None, label="Direct beam through the sample", group="runs")
     cell_beam: Run | None = parameter(None, label="Direct beam through the empty cell", group="runs")
     flood_beam: Run | None = parameter(None, label="Direct beam through the water", group="runs")
+    open_beam: Run | None = parameter(
+        None, label="Direct beam of the transmissions", group="runs",
+        help="Needed only where they were measured in another configuration: the empty beam of that.",
+    )  # fmt: skip
+
+    standard: Run | None = parameter(
+        None,
+        label="Standard sample",
+        group="scale",
+        help="If given, it makes the scale in place of the beam.",
+    )
+    standard_beam: Run | None = parameter(None, label="Direct beam through the standard", group="scale")
+    standard_transmission: float = parameter(
+        1.0,
+        ge=0,
+        le=1,
+        label="Transmission of the standard",
+        group="scale",
+        help="Used unless it is measured.",
+    )
+    standard_material: Literal["NIST SRM 3600", "water (x-rays)", "flat scatterer"] = parameter(
+        "NIST SRM 3600", label="Material of the standard", group="scale"
+    )
+    standard_level: float = parameter(
+        0.0, ge=0, unit="1/cm", label="Level of the flat scatterer", group="scale"
+    )
+    standard_level_error: float = parameter(0.0, ge=0, unit="1/cm", label="Error of that", group="scale")
+    standard_thickness: float = parameter(
+        0.0, ge=0, le=1000, unit="mm", label="Thickness of the standard", group="scale",
+        help="0: as certified, or as in its run.",
+    )  # fmt: skip
+    standard_in_cell: bool = parameter(False, label="It is in the cell", group="scale")
 
     normalization: Literal["monitor", "time"] = parameter(
         "monitor", label="Normalise to", group="corrections"
     )
     sample_transmission: float = parameter(
-        1.0, ge=0, le=1, label="Transmission of the sample", group="corrections",
-        help="In its cell. Used unless it is measured: the direct beam, with and without it, is given.",
+        0.0, ge=0, le=1, label="Transmission of the sample", group="corrections",
+        help="In its cell; 0: as in its run, or 1. Used unless the direct beam with and without it is given.",
     )  # fmt: skip
     sample_transmission_error: float = parameter(
         0.0, ge=0, le=1, label="Error of the transmission of the sample", group="corrections"
@@ -144,184 +188,158 @@ class SansReduction(Script):
         self.save_curve(self.iq, f"{Path(self.sample.name).stem}_iq", columns=self.columns)
 
     def _reduce(self) -> None:
-        self._steps: list[str] = []
         self._check_runs()
-        detector = self._geometry()
+        self._counting = Counting(
+            self.blocked_beam,
+            self.normalization,
+            self.zero_count_variance,
+            self.beam_radius,
+            self.attenuation,
+        )
+        center = beam_center(self.sample, self.direct_beam, self.beam_center_x, self.beam_center_y)
+        self._detector = geometry(self.sample, center, self.pixel_size)
+        self._steps = [f"beam centre ({center[0]:.2f}, {center[1]:.2f}) pixel"]
+
         self.progress(0.1, "Scattering of the sample")
-        given = scalar(self.sample_transmission, self.sample_transmission_error)
-        self.transmission = self._through(self.sample_beam, given, detector)
-        scattered = self._scattered(self.sample, self.transmission, detector)
-        cell: Dataset | None = None
+        given = self.sample_transmission or number(self.sample, "sample/transmission", "", 1.0)
+        self.transmission = self._through(self.sample_beam, given, self.sample_transmission_error)
+        pattern = self._scattered(self.sample, self.transmission)
+        self._cell: Dataset | None = None
         if self.empty_cell is not None:
-            given = scalar(self.cell_transmission, self.cell_transmission_error)
-            cell = self._scattered(self.empty_cell, self._through(self.cell_beam, given, detector), detector)
-            scattered = scattered - cell
+            through = self._through(self.cell_beam, self.cell_transmission, self.cell_transmission_error)
+            self._cell = self._scattered(self.empty_cell, through)
+            pattern = self._without_cell(pattern)
             self._steps.append(f"less {self.empty_cell.name}")
-        self.progress(0.5, "Sensitivity and absolute scale")
-        pattern = scattered / Dataset(detector.relative_solid_angle, dims=("y", "x"))
-        self._steps.append("solid angle")
-        beam_sensitivity = scalar(1.0, self.beam_sensitivity_error)
-        if self.flood is not None:
-            given = scalar(self.flood_transmission, self.flood_transmission_error)
-            flood = self._scattered(self.flood, self._through(self.flood_beam, given, detector), detector)
-            relative = sensitivity(
-                flood if cell is None else flood - cell, detector, shadow=self.shadow_radius
-            )
-            pattern = pattern / relative
-            self._steps.append(f"sensitivity from {self.flood.name}")
-            if self.shadow_radius > 0:
-                near = relative.with_masks(far=detector.radius > 2 * self.shadow_radius)
-                beam_sensitivity = beam_sensitivity * near.mean()
-        if self.direct_beam is not None:
-            pattern = (pattern * beam_sensitivity / self._absolute_scale(detector)).to("1/cm")
+
+        self.progress(0.4, "Solid angle and sensitivity")
+        self._relative = self._sensitivity()
+        self._steps += ["solid angle", *self._names("sensitivity from", self.flood, self.sensitivity_file)]
+        pattern = self._flat(pattern)
+        self._steps += self._names("pixels masked by", self.mask_file)
         if self.shadow_radius > 0:
-            pattern = pattern.with_masks(beam_stop=detector.radius <= self.shadow_radius)
             self._steps.append(f"shadow of the beam stop masked to {self.shadow_radius:g} mm")
+
+        self.progress(0.6, "Absolute scale")
+        if self.standard is not None:
+            pattern = (pattern / self._scale_by_standard(self.standard)).to("1/cm")
+        elif self.direct_beam is not None:
+            pattern = (pattern / self._scale_by_beam(self.direct_beam)).to("1/cm")
         self.pattern = pattern
+
         self.progress(0.8, "Average over rings")
-        self.iq = self._curve(pattern, detector)
+        self.iq = self._described(self._rings(pattern))
         self.log(f"Done: {'; '.join(self._steps)}.")
         self.progress(1.0, "Reduced")
 
     def _check_runs(self) -> None:
         """Refuse what cannot be combined: one geometry serves all runs, and transmissions are relative."""
         image(self.sample)
-        through = {"sample": self.sample_beam, "cell": self.cell_beam, "water": self.flood_beam}
+        through = {
+            "sample": self.sample_beam, "cell": self.cell_beam, "water": self.flood_beam,
+            "standard": self.standard_beam,
+        }  # fmt: skip
+        open_beam = self.open_beam or self.direct_beam
         for what, run in through.items():
-            if run is not None and self.direct_beam is None:
+            if run is not None and open_beam is None:
                 raise GumtreeError(
                     "NO_DIRECT_BEAM",
                     f"The direct beam through the {what} ({run.name}) says nothing without the empty direct "
                     "beam; give that too.",
                 )
-        for run in (self.empty_cell, self.flood, self.direct_beam, *through.values()):
-            for key, unit in (("detector/distance", "mm"), ("instrument/wavelength", "angstrom")):
-                if run is None or key not in run or key not in self.sample:
-                    continue
-                there, here = number(run, key, unit), number(self.sample, key, unit)
-                if abs(there - here) > SAME * abs(here):
-                    raise GumtreeError(
-                        "RUNS_DIFFER",
-                        f"{key} is {there:g} {unit} in {run.name} and {here:g} {unit} in {self.sample.name}; "
-                        "choose runs of the same configuration.",
-                    )
+        if self.flood is not None and self.sensitivity_file is not None:
+            raise GumtreeError(
+                "TWO_SENSITIVITIES",
+                f"{self.flood.name} and {self.sensitivity_file.name} both give the sensitivity; leave one "
+                "out.",
+            )
+        here = (self.empty_cell, self.flood, self.direct_beam, self.standard)
+        belong_together(self.sample, here, (DISTANCE, WAVELENGTH))
+        belong_together(self.sample, (*through.values(), self.open_beam), (WAVELENGTH,))
+        belong_together(self.open_beam or self.sample, through.values(), (DISTANCE,))
 
-    def _geometry(self) -> Geometry:
-        x, y = self.beam_center_x, self.beam_center_y
-        if not (x and y) and self.direct_beam is not None:
-            seen = center_of_mass(image(self.direct_beam))
-            x, y = x or seen[0], y or seen[1]
-        elif not (x and y):
-            if "detector/beam_center_x" not in self.sample or "detector/beam_center_y" not in self.sample:
-                raise GumtreeError(
-                    "NO_BEAM_CENTER",
-                    f"{self.sample.name} does not know its beam centre. Give the direct beam, or set "
-                    "`beam_center_x` and `beam_center_y`.",
-                )
-            x = x or number(self.sample, "detector/beam_center_x", "pixel")
-            y = y or number(self.sample, "detector/beam_center_y", "pixel")
-        self._steps.append(f"beam centre ({x:.2f}, {y:.2f}) pixel")
-        return geometry(self.sample, (x, y), self.pixel_size)
-
-    def _scattered(self, run: Run, through: Dataset, detector: Geometry) -> Dataset:
-        """What a run has scattered, without background, over its transmission at each angle."""
-        scattered: Dataset = self._signal(run) / at_angle(through, detector.cosine)
-        dead_time = number(run, "detector/dead_time", "s", 0.0)
-        done = [
-            f"dead time {dead_time:g} s" if dead_time else "",
-            f"less {self.blocked_beam.name}" if self.blocked_beam is not None else "",
-            f"normalised to {self.normalization}",
-            f"over its transmission {float(through.values):.4f}" if float(through.values) != 1 else "",
-        ]
-        self._steps.append(f"{run.name}: {', '.join(each for each in done if each)}")
-        return scattered
-
-    def _signal(self, run: Run) -> Dataset:
-        """The rate of a run less its background, which goes with time: a dark run may have no monitor."""
-        if self.blocked_beam is None:
-            return self._rate(run, self.normalization)
-        signal = self._rate(run, "time") - self._rate(self.blocked_beam, "time")
-        return signal if self.normalization == "time" else signal * time_per_monitor(run)
-
-    def _rate(self, run: Run, normalization: Normalization) -> Dataset:
-        return rate(run, normalization, zero_count_variance=self.zero_count_variance)
-
-    def _through(self, run: Run | None, given: Dataset, detector: Geometry) -> Dataset:
+    def _through(self, run: Run | None, given: float, error: float = 0.0) -> Dataset:
         """The transmission of what is in a direct beam, relative to the empty one; as given without a run."""
-        if run is None or self.direct_beam is None:
-            return given
-        return transmission(self._beam(run, detector), self._beam(self.direct_beam, detector))
+        if run is not None and self.open_beam is not None:
+            return self._counting.transmission_elsewhere(run, self.open_beam)
+        if run is not None and self.direct_beam is not None:
+            return self._counting.transmission(run, self.direct_beam, self._detector)
+        return scalar(given, error)
 
-    def _beam(self, run: Run, detector: Geometry) -> Dataset:
-        """The direct beam, as it would be without attenuator."""
-        if not self.attenuation and "instrument/attenuation" not in run:
-            raise GumtreeError(
-                "NO_ATTENUATION",
-                f"{run.name} does not say what its attenuator let through. Set `attenuation`, 1 if there was "
-                "none.",
-            )
-        attenuation = self.attenuation or number(run, "instrument/attenuation", "")
-        if not 0 < attenuation <= 1:
-            raise GumtreeError(
-                "BAD_ATTENUATION",
-                f"The attenuator of {run.name} let {attenuation:g} of the beam through, which is not above 0 "
-                "and at most 1. Set `attenuation`.",
-            )
-        beam: Dataset = beam_intensity(self._signal(run), detector, self.beam_radius) / attenuation
-        return beam
+    def _scattered(self, run: Run, through: Dataset) -> Dataset:
+        self._steps.append(self._counting.describe(run, through))
+        return self._counting.scattered(run, through, self._detector)
 
-    def _absolute_scale(self, detector: Geometry) -> Dataset:
-        assert self.direct_beam is not None
-        thickness = self.thickness or number(self.sample, "sample/thickness", "mm", 0.0)
-        if not thickness > 0:
-            raise GumtreeError(
-                "NO_THICKNESS",
-                f"The thickness of {self.sample.name} is {thickness:g} mm; the absolute scale needs it. Set "
-                "`thickness` above 0.",
-            )
-        beam = self._beam(self.direct_beam, detector)
-        if not float(beam.values) > 0:
-            raise GumtreeError(
-                "NO_BEAM",
-                f"{self.direct_beam.name} has no counts within {self.beam_radius:g} mm of the beam centre.",
-            )
-        self._steps.append(f"absolute scale from {self.direct_beam.name}, thickness {thickness:g} mm")
-        return beam * detector.straight_solid_angle * Dataset(thickness / 10, unit="cm")
+    def _without_cell(self, scattered: Dataset) -> Dataset:
+        return scattered if self._cell is None else scattered - self._cell
 
-    def _curve(self, pattern: Dataset, detector: Geometry) -> Dataset:
-        run = self.sample
-        wavelength = number(run, "instrument/wavelength", "angstrom")
+    def _sensitivity(self) -> Dataset | None:
+        if self.sensitivity_file is not None:
+            return of_each_pixel(self.sensitivity_file, "detector/sensitivity", self._detector.shape)
+        if self.flood is None:
+            return None
+        through = self._through(self.flood_beam, self.flood_transmission, self.flood_transmission_error)
+        flood = self._masked(self._without_cell(self._scattered(self.flood, through)))
+        return sensitivity(flood, self._detector, shadow=self.shadow_radius)
+
+    def _flat(self, scattered: Dataset) -> Dataset:
+        """What an even detector would see at equal solid angles, without the pixels that are masked."""
+        pattern: Dataset = scattered / Dataset(self._detector.relative_solid_angle, dims=("y", "x"))
+        return self._masked(pattern if self._relative is None else pattern / self._relative)
+
+    def _masked(self, pattern: Dataset) -> Dataset:
+        if self.mask_file is not None:
+            mask = of_each_pixel(self.mask_file, "detector/mask", self._detector.shape)
+            pattern = pattern.with_masks(mask=mask.values)
+        if self.shadow_radius > 0:
+            pattern = pattern.with_masks(beam_stop=self._detector.radius <= self.shadow_radius)
+        return pattern
+
+    def _scale_by_beam(self, run: Run) -> Dataset:
+        """Water does not show the pixels in the direct beam: they are taken to be as those around."""
+        seen_by = scalar(1.0, self.beam_sensitivity_error)
+        from_file = self._relative if self.sensitivity_file is not None else None
+        if from_file is None and self._relative is not None and self.shadow_radius > 0:
+            around = self._detector.radius > 2 * self.shadow_radius
+            seen_by = seen_by * self._relative.with_masks(far=around).mean()
+        beam = self._counting.direct_beam(run, self._detector, from_file) / seen_by
+        thick = thickness(self.sample, self.thickness)
+        self._steps.append(f"absolute scale from {run.name}, thickness {10 * float(thick.values):g} mm")
+        return direct_beam_scale(beam, self._detector, thick)
+
+    def _scale_by_standard(self, run: Run) -> Dataset:
+        standard = self._known_standard()
+        scattered = self._scattered(run, self._through(self.standard_beam, self.standard_transmission))
+        in_cell = self._without_cell(scattered) if self.standard_in_cell else scattered
+        measured = self._rings(self._flat(in_cell))
+        own = thickness(run, self.standard_thickness or standard.thickness)
+        thick = thickness(self.sample, self.thickness)
+        self._steps.append(
+            f"absolute scale from {run.name} ({standard.name}, {10 * float(own.values):g} mm), thickness "
+            f"{10 * float(thick.values):g} mm"
+        )
+        return standard_scale(measured, standard, own, thick)
+
+    def _known_standard(self) -> Standard:
+        if self.standard_material == "flat scatterer":
+            return flat(self.standard_level, self.standard_level_error)
+        return glassy_carbon() if self.standard_material == "NIST SRM 3600" else water_for_x_rays()
+
+    def _rings(self, pattern: Dataset) -> Dataset:
+        q = self._detector.q(number(self.sample, "instrument/wavelength", "angstrom"))
         axis = q_bins(self.q_min, self.q_max, self.bins, self.spacing)
-        iq = circular(pattern, detector.q(wavelength), axis, self.weighting)
+        rings = circular(pattern, q, axis, self.weighting)
+        return rings.with_metadata(pixels=pixels_per_bin(pattern, q, axis.values))
+
+    def _described(self, iq: Dataset) -> Dataset:
         self._steps.append(f"average over {self.bins} {self.spacing} bins by {self.weighting}")
-        metadata = {key: run[key] for key in KEPT if key in run} | {
-            "detector/pixel_size_x": scalar(detector.pixel_size_x, unit="mm"),
-            "detector/pixel_size_y": scalar(detector.pixel_size_y, unit="mm"),
-            "sample/transmission": self.transmission,
-        }
-        if self.thickness or "sample/thickness" in run:
-            thickness = self.thickness or number(run, "sample/thickness", "mm")
-            metadata["sample/thickness"] = scalar(thickness, unit="mm")
-        sigma = self._resolution(detector, iq.axes["q"].centers, wavelength)
-        if sigma is not None:
-            metadata["dq"] = Dataset(sigma, dims=("q",), unit="1/angstrom")
-        metadata["steps"] = "\n".join(self._steps)
+        run = self.sample
+        metadata = said_of(run, self._detector, self.transmission, self.thickness)
+        metadata |= {"pixels": iq.metadata["pixels"], "steps": "\n".join(self._steps)}
+        try:
+            metadata["dq"] = resolution(run, self._detector, iq.axes["q"].centers)
+        except GumtreeError as error:  # the curve is good without
+            self.log(f"No resolution: {error.message}")
         return iq.replace(title=run.text("run/title") or "I(q)", metadata=metadata)
 
-    def _resolution(self, detector: Geometry, q: Array, wavelength: float) -> Array | None:
-        """Standard deviation of q, if the run says enough for it: the curve is good without."""
-        run = self.sample
-        try:
-            return sigma_q(
-                q,
-                wavelength=wavelength,
-                wavelength_spread=number(run, "instrument/wavelength_spread", ""),
-                collimation=number(run, "instrument/collimation_length", "mm"),
-                distance=detector.distance,
-                source_aperture=number(run, "instrument/source_aperture", "mm"),
-                sample_aperture=number(run, "instrument/sample_aperture", "mm"),
-                pixel_size=detector.pixel_size_x,
-            )
-        except GumtreeError as error:
-            self.log(f"No resolution: {error.message}")
-            return None
+    def _names(self, what: str, *runs: Run | None) -> list[str]:
+        return [f"{what} {run.name}" for run in runs if run is not None]
