@@ -29,6 +29,8 @@ COVARIANCE_LIMIT = 1000
 """Points up to which the covariance is written: its size is their square."""
 EDGES = "Q_edges"
 """Beside Q, which holds the centres of the bins."""
+PIXELS = "pixels"
+"""Beside Q: how many pixels are behind each point, by which curves may be merged."""
 INTENSITY_UNITS = ("1/m", "1/cm", "m2/g", "cm2/g")
 """What the definition allows; all else is "arbitrary" to it, and stands in an attribute of our own."""
 OWN_UNIT = "original_units"
@@ -69,7 +71,7 @@ def write_nxcansas(path: Path, curve: Dataset, *, provenance: Mapping[str, Any])
         Where it goes; if there is a file already, a number is added to the name.
     curve
         (q,) with an axis `q` (points or bin edges). Of its metadata are written: `dq`, the standard
-        deviation of q, a Dataset along q; `steps`, text that says how it was made; and what stands under the
+        deviation of q, and `pixels`, how many are behind each point, Datasets along q; `steps`, text that says how it was made; and what stands under the
         logical keys of `TEXTS` and `NUMBERS`.
     provenance
         Goes into an NXprocess and, whole, as JSON into its note.
@@ -119,6 +121,8 @@ def _curve(entry: h5py.Group, curve: Dataset) -> None:
     if isinstance(resolution := curve.metadata.get("dq"), Dataset):
         _values(data, "Qdev", resolution.to(q.unit).values, q.unit)
         data["Q"].attrs["resolutions"] = "Qdev"
+    if isinstance(pixels := curve.metadata.get("pixels"), Dataset):
+        data[PIXELS] = pixels.values
 
 
 def _describe(entry: h5py.Group, metadata: Mapping[str, Any]) -> None:
@@ -184,7 +188,7 @@ def read_nxcansas(path: Path) -> Dataset:
     """Read the first I(q) of a file, ours or another's.
 
     Its errors are read as independent; the matrix that says how they are not is in `metadata["covariance"]`,
-    the resolution in `metadata["dq"]`.
+    the resolution in `metadata["dq"]`, the number of pixels, if it is there, in `metadata["pixels"]`.
 
     Raises
     ------
@@ -252,6 +256,8 @@ def _read_curve(data: h5py.Group, path: Path, title: str) -> Dataset:
     metadata: dict[str, Any] = {}
     if resolution in data:
         metadata["dq"] = Dataset(data[resolution][()], dims=("q",), unit=_unit(data[resolution]))
+    if PIXELS in data:
+        metadata["pixels"] = Dataset(data[PIXELS][()], dims=("q",))
     if COVARIANCE in data:
         metadata["covariance"] = data[COVARIANCE][()]
     mask = _text(data.attrs.get("mask", "Mask"))

@@ -173,6 +173,10 @@ def _averaged(joined: Dataset, weights: Array, bins: Axis) -> Dataset:
     if isinstance(resolution := joined.metadata.get("dq"), Dataset):
         mixture = _mixture(q, resolution.to("1/angstrom").values, weights, index, number)
         metadata["dq"] = Dataset(mixture, dims=("q",), unit="1/angstrom")
+    if isinstance(pixels := joined.metadata.get("pixels"), Dataset):
+        inside = index >= 0
+        summed = np.bincount(index[inside], pixels.values[inside], number)
+        metadata["pixels"] = Dataset(summed, dims=("q",))
     return average.replace(metadata=metadata)
 
 
