@@ -20,5 +20,10 @@ def data_directory(instrument: str) -> Path:
 
     `$GUMTREE_DATA` replaces the user's data directory as the parent. The folder is not created.
     """
+    return instruments_directory() / instrument
+
+
+def instruments_directory() -> Path:
+    """The folder that has one of each instrument's on this machine; it need not exist."""
     parent = os.environ.get("GUMTREE_DATA")
-    return (Path(parent) if parent else user_data_path("gumtree")) / instrument
+    return Path(parent) if parent else user_data_path("gumtree")

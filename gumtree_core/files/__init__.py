@@ -41,6 +41,7 @@ def load(path: str | Path) -> Run:
 
 def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Run]], ...]:
     """Imported when first needed: h5py takes a while."""
+    from gumtree_core.files.mapping_reader import read_hdf5
     from gumtree_core.files.nexus_reader import is_nexus, read_nexus
     from gumtree_core.files.nist_vax import is_nist_mask, is_nist_vax, read_nist_mask, read_nist_vax
     from gumtree_core.files.nxcansas import is_nxcansas, read_reduced
@@ -50,6 +51,7 @@ def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Ru
     return (
         (lambda path, head: head.startswith(hdf5) and is_nexus(path), read_nexus),
         (lambda path, head: head.startswith(hdf5) and is_nxcansas(path), read_reduced),
+        (lambda path, head: head.startswith(hdf5), read_hdf5),
         (is_ornl, read_ornl),
         (is_nist_vax, read_nist_vax),
         (is_nist_mask, read_nist_mask),

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import Any
-
-from ruamel.yaml import YAML
 
 from gumtree_core.data.units import canonical
 from gumtree_core.errors import GumtreeError
-from gumtree_core.paths import config_directory
+from gumtree_core.files.dictionary import Concept, Dictionary, Expression, dictionary
+from gumtree_core.files.tree import NAME
 
 
 @dataclass(frozen=True)
@@ -85,15 +83,15 @@ class Layout:
 
 @functools.cache
 def gumtree_layout() -> Layout:
-    """The layout of the files that GumtreeScan writes."""
-    path = config_directory() / "dictionaries" / "gumtree.yaml"
-    table = YAML(typ="safe", pure=True).load(path)
+    """The layout of the files that GumtreeScan writes: the mapping `gumtree` with what its keys mean."""
+    table = dictionary()
+    mapping = table.mapping("gumtree")
     return Layout(
-        definition=table["definition"],
-        entry=table["entry"],
-        places={key: _place(key, item) for key, item in table["keys"].items()},
-        classes=dict(table["classes"]),
-        constants=dict(table["constants"]),
+        definition=mapping.layout["definition"],
+        entry=mapping.entry,
+        places={key: _place(table, key, found) for key, found in mapping.keys.items()},
+        classes=dict(mapping.layout["classes"]),
+        constants=dict(mapping.layout["constants"]),
     )
 
 
@@ -105,13 +103,7 @@ def known_unit(text: str) -> str:
         return ""
 
 
-def _place(key: str, item: dict[str, Any]) -> Place:
-    paths = item["path"]
-    return Place(
-        key,
-        (paths,) if isinstance(paths, str) else tuple(paths),
-        item.get("unit"),
-        item.get("text", False),
-        item.get("poisson", False),
-        item.get("points", False),
-    )
+def _place(table: Dictionary, key: str, candidates: tuple[Expression, ...]) -> Place:
+    concept = table.concept(key) or Concept(key)
+    paths = tuple(each.path[0].replace(NAME, "*") for each in candidates)
+    return Place(key, paths, concept.unit, concept.text, concept.poisson, concept.points)

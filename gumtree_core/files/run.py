@@ -5,14 +5,29 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
 
 Value: TypeAlias = Dataset | str
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """A value that is read when it is asked for, and of which one point can be read alone."""
+
+    @property
+    def where(self) -> str:
+        """Where it stands, for people."""
+
+    def __call__(self) -> Value:
+        """The value."""
+
+    def at(self, point: int | slice) -> Value:
+        """The value at one point, or at some."""
 
 
 class Run(Mapping[str, Value]):
@@ -32,6 +47,7 @@ class Run(Mapping[str, Value]):
         self, items: Mapping[str, Value | Callable[[], Value]], *, path: Path | None = None, format: str = ""
     ) -> None:
         self._items = dict(items)
+        self._where = {key: item.where for key, item in items.items() if isinstance(item, Stored)}
         self.path = path
         self.format = format
 
@@ -73,6 +89,24 @@ class Run(Mapping[str, Value]):
         """The text of a key."""
         return str(self[key]) if key in self else otherwise
 
+    def point(self, point: int | slice) -> Run:
+        """One point of a scan, or (a slice) some: of a file, only they are read when they are asked for.
+
+        Values that are the same for all points stay as they are. What is read like this is a source of
+        errors of its own: do not mix it with the same counts read as a whole.
+
+        Raises
+        ------
+        GumtreeError
+            NO_POINT, when a key is asked for.
+        """
+        items = {key: partial(self._at, key, point) for key in self._items}
+        return Run(items, path=self.path, format=self.format)
+
+    def where(self, key: str) -> str:
+        """Where the value of a key stands in the file, and how it is made from that; empty if unknown."""
+        return self._where.get(key, "")
+
     def eager(self) -> Run:
         """The same with all values in memory, so that it can be pickled."""
         return Run({key: self[key] for key in self}, path=self.path, format=self.format)
@@ -87,6 +121,19 @@ class Run(Mapping[str, Value]):
             return ""
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _at(self, key: str, point: int | slice) -> Value:
+        item = self._items[key]
+        if isinstance(item, Stored):
+            return item.at(point)
+        value = self[key]
+        if isinstance(value, str) or "point" not in value.dims:
+            return value
+        if isinstance(point, int) and not -value.sizes["point"] <= point < value.sizes["point"]:
+            raise GumtreeError(
+                "NO_POINT", f"{self.name} has {value.sizes['point']} points, from 0 on, and no point {point}."
+            )
+        return value["point", point]
 
     def _missing(self, key: str) -> GumtreeError:
         near = difflib.get_close_matches(key, self._items, n=3, cutoff=0.4) or sorted(self._items)
