@@ -83,7 +83,10 @@ class SansMerge(Script):
             factors.append(factor)
         self.scales = stack(factors, "curve", np.arange(1, len(factors) + 1))
         merged = merge(placed) if self.combine == "points" else self._averaged(placed)
-        self.iq = merged.with_metadata(steps=self._steps(factors))
+        title = self.curves[0].text("run/title") or "I(q)"
+        self.iq = merged.replace(title=title).with_metadata(
+            **{"run/title": title, "steps": self._steps(factors)}
+        )
         self.save_curve(self.iq, f"{Path(self.curves[0].name).stem}_merged", columns=self.columns)
 
     def _check(self) -> None:

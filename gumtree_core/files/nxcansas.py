@@ -71,8 +71,8 @@ def write_nxcansas(path: Path, curve: Dataset, *, provenance: Mapping[str, Any])
         Where it goes; if there is a file already, a number is added to the name.
     curve
         (q,) with an axis `q` (points or bin edges). Of its metadata are written: `dq`, the standard
-        deviation of q, and `pixels`, how many are behind each point, Datasets along q; `steps`, text that says how it was made; and what stands under the
-        logical keys of `TEXTS` and `NUMBERS`.
+        deviation of q, and `pixels`, how many are behind each point, Datasets along q; `steps`, text that
+        says how it was made; and what stands under the logical keys of `TEXTS` and `NUMBERS`.
     provenance
         Goes into an NXprocess and, whole, as JSON into its note.
 
