@@ -105,6 +105,12 @@ class SansReduction(Script):
     sample_transmission_error: float = parameter(
         0.0, ge=0, le=1, label="Error of the transmission of the sample", group="corrections"
     )
+    sample_in_cell: bool = parameter(
+        True,
+        label="It is in the cell",
+        group="corrections",
+        help="If not, the cell is subtracted from water only.",
+    )
     cell_transmission: float = parameter(
         1.0, ge=0, le=1, label="Transmission of the empty cell", group="corrections",
         help="Used unless it is measured.",
@@ -208,8 +214,9 @@ class SansReduction(Script):
         if self.empty_cell is not None:
             through = self._through(self.cell_beam, self.cell_transmission, self.cell_transmission_error)
             self._cell = self._scattered(self.empty_cell, through)
-            pattern = self._without_cell(pattern)
-            self._steps.append(f"less {self.empty_cell.name}")
+            if self.sample_in_cell:
+                pattern = self._without_cell(pattern)
+                self._steps.append(f"less {self.empty_cell.name}")
 
         self.progress(0.4, "Solid angle and sensitivity")
         self._relative = self._sensitivity()
