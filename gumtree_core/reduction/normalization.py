@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from gumtree_core.data import Dataset, poisson
+import numpy as np
+
+from gumtree_core.data import Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.reduction.geometry import image, number
+from gumtree_core.reduction.dead_time import DeadTimeModel, live
 
 Normalization = Literal["monitor", "time"]
 
@@ -16,7 +18,8 @@ def rate(
     run: Run,
     normalization: Normalization,
     *,
-    dead_time: float | None = None,
+    dead_time: float | Dataset | None = None,
+    dead_time_model: DeadTimeModel = "non-paralysable",
     zero_count_variance: float = 1.0,
 ) -> Dataset:
     """Counts per monitor count or per second, corrected for dead time.
@@ -24,82 +27,119 @@ def rate(
     Parameters
     ----------
     run
-        With `detector/counts` (y, x) and `monitor/counts` or `detector/time`.
+        With `detector/counts`, an image (y, x) or a scan (point, y, x), and `monitor/counts` or
+        `detector/time`, of each point or of all.
     dead_time
-        Of the whole detector, in s; that of the run (0 if it says none) unless given.
+        Of the whole detector, in s where it is a number; that of the run (0 if it says none) unless given.
+    dead_time_model
+        How events that come too soon are lost; see `dead_time.live`.
     zero_count_variance
         Variance of a pixel that has counted nothing.
 
     Returns
     -------
     Dataset
-        (y, x), unit 1 (counts per monitor count) or counts/s. The monitor's error is one source that all
-        pixels share.
+        As the counts, unit 1 (counts per monitor count) or counts/s. The monitor's error is one source that
+        all pixels of a point share. Points without monitor or time are masked.
 
     Raises
     ------
     GumtreeError
-        KEY_MISSING, NOT_AN_IMAGE, DEAD_TIME_TOO_LONG; NO_MONITOR, NO_TIME where that is not above 0.
+        KEY_MISSING, DEAD_TIME_TOO_LONG; NOT_A_NUMBER where monitor or time do not fit the counts; NO_MONITOR,
+        NO_TIME where none is above 0.
     """
-    counts = poisson(image(run), zero_count_variance)
-    tau = number(run, "detector/dead_time", "s", 0.0) if dead_time is None else dead_time
-    if tau:
-        counts = live(counts, _time(run), tau)
+    counts = poisson(run.data("detector/counts"), zero_count_variance)
+    if dead_time is None:
+        dead_time = run.data("detector/dead_time") if "detector/dead_time" in run else 0.0
+    given = dead_time if isinstance(dead_time, Dataset) else scalar(dead_time, unit="s")
+    if np.any(given.values):
+        counts = live(counts, _time(run), given.squeeze(), model=dead_time_model)
     if normalization == "monitor":
         per_monitor: Dataset = counts / _monitor(run)
         return per_monitor
-    per_second: Dataset = counts / Dataset(_time(run), unit="s")
+    per_second: Dataset = counts / _time(run)
     return per_second
 
 
 def time_per_monitor(run: Run) -> Dataset:
-    """What makes a rate per second one per monitor count: a scalar in s/counts with the monitor's error.
+    """What makes a rate per second one per monitor count, in s/counts, with the monitor's error.
 
     Raises
     ------
     GumtreeError
-        KEY_MISSING; NO_MONITOR, NO_TIME where that is not above 0.
+        KEY_MISSING, NOT_A_NUMBER; NO_MONITOR, NO_TIME where that is not above 0.
     """
-    seconds: Dataset = Dataset(_time(run), unit="s") / _monitor(run)
+    seconds: Dataset = _time(run) / _monitor(run)
     return seconds
 
 
-def _monitor(run: Run) -> Dataset:
-    monitor = run.data("monitor/counts")
-    total = number(run, "monitor/counts", monitor.unit)
-    if not total > 0:
+def normalize(counts: Dataset, monitor: Dataset, target: float | None = None) -> Dataset:
+    """Scale counts to a common monitor: n target / m, in the unit of the counts.
+
+    Parameters
+    ----------
+    counts
+        Such as (point, y, x).
+    monitor
+        Counts of the monitor at each point, with their errors; one source for all elements of a point. A
+        point without any is masked.
+    target
+        The common monitor, an exact number; the largest unless given.
+
+    Raises
+    ------
+    GumtreeError
+        NO_MONITOR where no point has monitor counts or the target is not above 0.
+    """
+    good = np.asarray(monitor.values > 0)
+    if target is None:
+        target = float(np.max(np.where(good, monitor.values, 0.0))) if good.size else 0.0
+    if not target > 0 or not good.any():
         raise GumtreeError(
-            "NO_MONITOR", f"{run.name} has {total:g} monitor counts; normalise to time instead."
+            "NO_MONITOR",
+            f"There is nothing to normalise to: the target is {target:g} and {int(good.sum())} of "
+            f"{good.size} points have monitor counts. Normalise to time instead.",
         )
-    return monitor
+    scaled: Dataset = counts * (target / monitor.with_masks(no_monitor=~good).replace(unit=""))
+    return scaled
 
 
-def _time(run: Run) -> float:
-    time = number(run, "detector/time", "s")
-    if not time > 0:
+def _monitor(run: Run) -> Dataset:
+    monitor = _for_each_point(run, "monitor/counts")
+    if monitor.variances is None and (monitor.values >= 0).all():
+        monitor = poisson(monitor, 0)
+    good = np.asarray(monitor.values > 0)
+    if not good.any():
         raise GumtreeError(
-            "NO_TIME", f"{run.name} was counted for {time:g} s; there is nothing to normalise."
+            "NO_MONITOR",
+            f"{run.name} has {float(np.max(monitor.values)):g} monitor counts; normalise to time instead.",
+        )
+    return monitor if good.all() else monitor.with_masks(no_monitor=~good)
+
+
+def _time(run: Run) -> Dataset:
+    time = _for_each_point(run, "detector/time").to("s")
+    good = np.asarray(time.values > 0)
+    if not good.all():
+        raise GumtreeError(
+            "NO_TIME",
+            f"{run.name} was counted for {float(np.min(time.values)):g} s; there is nothing to normalise.",
         )
     return time
 
 
-def live(counts: Dataset, time: float, dead_time: float) -> Dataset:
-    """Correct for the dead time of a whole detector that is non-paralysable.
-
-    n / (1 - N tau / t), with n the counts of a pixel, N those of the detector, t the time in s (Knoll,
-    Radiation Detection and Measurement, 4th ed., chapter 4).
-
-    Raises
-    ------
-    GumtreeError
-        DEAD_TIME_TOO_LONG where N tau / t is 0.5 or more: no such rate can be corrected with confidence.
-    """
-    dead = float(counts.sum().values) * dead_time / time
-    if dead >= 0.5:
+def _for_each_point(run: Run, key: str) -> Dataset:
+    """A number for all counts, or one for each of their points."""
+    value = run.data(key)
+    if value.size == 1:
+        value = value.squeeze()
+    counts = run.data("detector/counts")
+    if value.ndim and any(counts.sizes.get(dim) != length for dim, length in value.sizes.items()):
         raise GumtreeError(
-            "DEAD_TIME_TOO_LONG",
-            f"With a dead time of {dead_time:g} s the detector was dead for {100 * dead:.0f} % of the time. "
-            "Attenuate the beam, or check the dead time.",
+            "NOT_A_NUMBER",
+            f"{key} of {run.name} has {value.size} values {value.sizes}, which are not of the points of its "
+            f"counts {counts.sizes}.",
         )
-    corrected: Dataset = counts / (1 - dead)
-    return corrected
+    if not np.isfinite(value.values).all():
+        raise GumtreeError("NOT_A_NUMBER", f"{key} of {run.name} is not known; give a run that knows it.")
+    return value
