@@ -35,7 +35,7 @@ def load(path: str | Path) -> Run:
     raise GumtreeError(
         "FILE_FORMAT_UNKNOWN",
         f"{path} is of no known format. Known are the NeXus files of GumtreeScan, NXcanSAS, "
-        "ORNL's SANS XML, and the NCNR's VAX files.",
+        "ORNL's SANS XML, the NCNR's VAX files, and ORSO's .ort.",
     )
 
 
@@ -46,6 +46,7 @@ def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Ru
     from gumtree_core.files.nist_vax import is_nist_mask, is_nist_vax, read_nist_mask, read_nist_vax
     from gumtree_core.files.nxcansas import is_nxcansas, read_reduced
     from gumtree_core.files.ornl import is_ornl, read_ornl
+    from gumtree_core.files.orso import is_orso, read_orso
 
     hdf5 = b"\x89HDF\r\n\x1a\n"
     return (
@@ -55,4 +56,5 @@ def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Ru
         (is_ornl, read_ornl),
         (is_nist_vax, read_nist_vax),
         (is_nist_mask, read_nist_mask),
+        (is_orso, read_orso),
     )

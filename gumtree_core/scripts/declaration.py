@@ -343,6 +343,30 @@ class Script:
             self.log(f"Saved {file}")
         self.saved = (*self.saved, *files)
 
+    def save_as(self, write: Callable[..., Path], content: Any, name: str, **options: Any) -> None:
+        """Save something in a format of its own, with its provenance, if there is a host that wants files.
+
+        Parameters
+        ----------
+        write
+            A writer such as `gumtree_core.files.orso.write_orso`, called as ``write(path, content,
+            provenance=..., **options)``; it gives the path that it has written.
+        name
+            Of the file, with its ending. Where the host has named one file, that name is taken, with this
+            ending.
+        """
+        from gumtree_core.scripts.provenance import provenance
+
+        if self._output is None:
+            return
+        path = self._output / name
+        if self._output.suffix and not self._output.is_dir():
+            path = self._output.with_suffix(Path(name).suffix)
+        made_by = provenance(self, Path(inspect.getfile(type(self)))).as_dict()
+        file = write(path, content, provenance=made_by, **options)
+        self.log(f"Saved {file}")
+        self.saved = (*self.saved, file)
+
     @classmethod
     def live_action(cls) -> str:
         """The action that follows a detector; empty if there is none."""

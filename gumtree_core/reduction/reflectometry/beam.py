@@ -79,8 +79,8 @@ def weights(regions: Regions, shift: Array, rows: int, background: Background) -
     """Weight of each row in the beam's intensity less background, for each time; (shift, row).
 
     Least squares through the rows beside the beam, a straight line or a mean, give the background under it
-    as a weighted sum of their counts; so the net intensity is one weighted sum too, and its error is exact. All
-    rows count alike: weighting by 1 / counts draws the line towards rows that happen to be low.
+    as a weighted sum of their counts; so the net intensity is one weighted sum too, and its error is exact.
+    All rows count alike: weighting by 1 / counts draws the line towards rows that happen to be low.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def weights(regions: Regions, shift: Array, rows: int, background: Background) -
     Raises
     ------
     GumtreeError
-        BEAM_OUTSIDE where the foreground reaches beyond the detector; NO_BACKGROUND where there are too few rows
-        beside it.
+        BEAM_OUTSIDE where the foreground reaches beyond the detector; NO_BACKGROUND where there are too few
+        rows beside it.
     """
     foreground = rows_within(regions.foreground, shift, rows)
     width = regions.foreground[1] - regions.foreground[0]

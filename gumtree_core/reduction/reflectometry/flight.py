@@ -1,7 +1,7 @@
 """From time of flight to wavelength, behind a pair of choppers.
 
-A. A. van Well and H. Fredrikze, Physica B 357 (2005) 204; M. James et al., J. Neutron Res. 14 (2006) 91; A. Nelson and
-C. Dewhurst, J. Appl. Cryst. 46 (2013) 1338.
+A. A. van Well and H. Fredrikze, Physica B 357 (2005) 204; M. James et al., J. Neutron Res. 14 (2006) 91;
+A. Nelson and C. Dewhurst, J. Appl. Cryst. 46 (2013) 1338.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ChopperPair:
     separation
         Of the discs, in mm.
     opening
-        Angle in deg by which the pair is open for infinitely fast neutrons; 0 where it is just optically blind.
+        Angle in deg by which the pair is open for infinitely fast neutrons; 0 where it is just blind to them.
     delay
         Angle in deg from the start signal to the middle of the pulse of infinitely fast neutrons.
     radius
@@ -136,7 +136,7 @@ def flight(run: Run) -> Flight:
         )
     pair = chopper_pair(run)
     first, second = (number(run, f"slit/{name}/distance", "mm") for name in ("second", "third"))
-    sample = number(run, "sample/distance", "mm")
+    sample = number(run, "instrument/source_distance", "mm")
     distance = number(run, "detector/distance", "mm")
     two_theta = number(run, "detector/two_theta", "rad", 0.0)
     length = sample + distance / np.cos(two_theta) - pair.position - pair.separation / 2
@@ -156,7 +156,7 @@ def flight(run: Run) -> Flight:
 
 
 def chopper_pair(run: Run) -> ChopperPair:
-    """The two discs that spin, by the keys ``chopper/1/...`` to ``chopper/4/...``.
+    """The two discs that spin, by the keys ``chopper/ch1/...`` and so on.
 
     The start signal comes when the middle of the master's window is at the beam, but for its
     ``phase_offset``. The pair is closed to infinitely fast neutrons when the windows' edges meet, at the sum
@@ -167,7 +167,7 @@ def chopper_pair(run: Run) -> ChopperPair:
     GumtreeError
         KEY_MISSING; NO_CHOPPERS unless two discs spin.
     """
-    discs = ("1", "2", "3", "4")
+    discs = sorted(key.split("/")[1] for key in run if key.startswith("chopper/") and key.endswith("/speed"))
     spinning = [disc for disc in discs if abs(number(run, f"chopper/{disc}/speed", "rpm", 0.0)) > SPINNING]
     if len(spinning) < 2:
         raise GumtreeError(
@@ -195,5 +195,5 @@ def chopper_pair(run: Run) -> ChopperPair:
 
 def _named(run: Run, key: str, otherwise: str) -> str:
     """The disc that a file names, if it names one: unused files say 0."""
-    named = int(number(run, key, "", 0.0))
-    return str(named) if f"chopper/{named}/speed" in run else otherwise
+    named = f"ch{number(run, key, '', 0.0):.0f}"
+    return named if f"chopper/{named}/speed" in run else otherwise

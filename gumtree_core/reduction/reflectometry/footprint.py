@@ -12,9 +12,9 @@ from gumtree_core.reduction.reflectometry.flight import Flight
 def illuminated(theta: Array, length: float, flight: Flight) -> Array:
     """Part of the beam that falls onto a sample in its middle, from 0 to 1.
 
-    Two slits make a beam of trapezoidal profile, whose bright middle of half height u and whole half height p follow
-    from similar triangles (V.-O. de Haan et al., Nucl. Instrum. Meth. A 362 (1995) 434); the sample holds what
-    lies within length sin(theta) / 2 of the middle.
+    Two slits make a beam of trapezoidal profile, whose bright middle of half height u and whole half height p
+    follow from similar triangles (V.-O. de Haan et al., Nucl. Instrum. Meth. A 362 (1995) 434); the sample
+    holds what lies within length sin(theta) / 2 of the middle.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """How neutrons fall on their way through slits, sample and detector.
 
-To the second order in the slope of the path, which is below 1e-3, a neutron of horizontal velocity v that passes two
-slits of equal height a distance c apart is at the height k x (c - x) / 2 a distance x behind the first, with
-k = g / v^2.
+To the second order in the slope of the path, which is below 1e-3, a neutron of horizontal velocity v that
+passes two slits of equal height a distance c apart is at the height k x (c - x) / 2 a distance x behind the
+first, with k = g / v^2.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def slope(wavelength: Array, collimation: Collimation, x: float) -> Array:
 def deflection(wavelength: Array, collimation: Collimation, *, reflected: bool) -> Array:
     """How much higher than without gravity neutrons arrive at the detector, in mm.
 
-    A sample under a small angle mirrors the fall before it, -(y + y' D), and the neutrons fall by k D^2 / 2 again on
-    the way D to the detector; so what is reflected is bent far less than the direct beam.
+    A sample under a small angle mirrors the fall before it, -(y + y' D), and the neutrons fall by k D^2 / 2
+    again on the way D to the detector; so what is reflected is bent far less than the direct beam.
     """
     direct = height(wavelength, collimation, collimation.detector)
     if not reflected:

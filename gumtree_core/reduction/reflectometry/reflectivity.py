@@ -83,8 +83,8 @@ def wavelength_bins(lowest: float, highest: float, resolution: float) -> Axis:
     if not (0 < lowest < highest and 0 < resolution < 1):
         raise GumtreeError(
             "BAD_BINS",
-            f"There are no bins of the relative width {resolution:g} from {lowest:g} to {highest:g} angstrom; "
-            "the lowest wavelength must be above 0 and below the highest, the width between 0 and 1.",
+            f"There are no bins of relative width {resolution:g} from {lowest:g} to {highest:g} angstrom. "
+            "The lowest wavelength must be above 0 and below the highest, the width between 0 and 1.",
         )
     first, last = lowest * (1 - resolution / 2), highest * (1 + resolution / 2)
     edges = int(np.log(last / first) / np.log1p(resolution)) + 1
@@ -104,8 +104,8 @@ def spectrum(
     Parameters
     ----------
     run
-        With `detector/counts` (time_of_flight, y, x) or (time_of_flight, y), row 0 the lowest, and the keys that
-        `flight` needs.
+        With `detector/counts` (time_of_flight, y, x) or (time_of_flight, y), row 0 the lowest, and the keys
+        that `flight` needs.
     bins
         Edges, as `wavelength_bins` makes them.
     reflected
@@ -129,7 +129,7 @@ def spectrum(
     edges = way.wavelength(counts.axes[TIME].to("us").values)
     _check_range(run, edges, bins)
     middle = (edges[1:] + edges[:-1]) / 2
-    pixel = row_height(run)
+    pixel = number(run, "detector/pixel_size_y", "mm")
     shift = np.zeros(len(middle))
     if how.gravity:
         shift = deflection(middle, way.collimation, reflected=reflected) / pixel
@@ -149,15 +149,15 @@ def spectrum(
         flight=way,
         ridge=ridge,
         regions=regions,
-        height=number(run, "detector/y_offset", "mm", 0.0) + ridge.center * pixel,
+        height=number(run, "detector/y", "mm", 0.0) + ridge.center * pixel,
     )
 
 
 def _located(counts: Array, edges: Array, shift: Array, name: str) -> Ridge:
     """Find the beam at the longest wavelengths, of more if these hold too few counts.
 
-    There it is reflected totally, or best. Where reflectivity falls steeply, neutrons of the smaller angles of the
-    divergent beam prevail and displace it.
+    There it is reflected totally, or best. Where reflectivity falls steeply, neutrons of the smaller angles
+    of the divergent beam prevail and displace it.
     """
     for part in PARTS:
         long = edges[:-1] >= edges[-1] - part * (edges[-1] - edges[0])
@@ -166,21 +166,11 @@ def _located(counts: Array, edges: Array, shift: Array, name: str) -> Ridge:
     return find_ridge(counts[long], shift[long], name=name)
 
 
-def row_height(run: Run) -> float:
-    """Height of a row of the detector in mm: of its own key, or of the axis y."""
-    if "detector/pixel_size_y" in run:
-        return number(run, "detector/pixel_size_y", "mm")
-    axis = run.data("detector/counts").axes.get("y")
-    if axis is None or axis.unit == "":
-        raise GumtreeError("KEY_MISSING", f"{run.name} says nothing of the height of a row of its detector.")
-    return float(np.abs(np.diff(axis.to("mm").values)).mean())
-
-
 def reflectivity(reflected: Spectrum, direct: Spectrum) -> Dataset:
     """R(Q) of one angle: the reflected over the direct beam, at Q = 4 pi sin(theta) / lambda.
 
-    2 theta is what the beams lie apart on the detector over its distance; the slope with which neutrons of each
-    wavelength fall onto the sample is taken off theta.
+    2 theta is what the beams lie apart on the detector over its distance; the slope with which neutrons of
+    each wavelength fall onto the sample is taken off theta.
 
     Returns
     -------
@@ -205,8 +195,8 @@ def reflectivity(reflected: Spectrum, direct: Spectrum) -> Dataset:
     if not np.all(np.abs(two_theta) > 2 * np.abs(two_theta / 2 - theta)):
         raise GumtreeError(
             "NOT_REFLECTED",
-            f"The beams are {reflected.height - direct.height:.3g} mm apart on the detector, which is no angle "
-            "of reflection. Is one of the runs a direct beam in place of a reflected one?",
+            f"The beams are {reflected.height - direct.height:.3g} mm apart on the detector, which is no "
+            "angle of reflection. Is one of the runs a direct beam in place of a reflected one?",
         )
     theta = np.abs(theta)  # the sample may look down
     q = 4 * np.pi / wavelength * np.sin(theta)
@@ -250,21 +240,21 @@ def _check_range(run: Run, edges: Array, bins: Axis) -> None:
     if low < edges[0] or high > edges[-1]:
         raise GumtreeError(
             "BAD_BINS",
-            f"{run.name} reaches from {max(edges[0], 0):.3g} to {edges[-1]:.3g} angstrom; the bins from {low:.3g} "
-            f"to {high:.3g} angstrom do not fit in.",
+            f"{run.name} reaches from {max(edges[0], 0):.3g} to {edges[-1]:.3g} angstrom; the bins from "
+            f"{low:.3g} to {high:.3g} angstrom do not fit in.",
         )
 
 
-def sequence_of(runs: Sequence[Run], number_of: int, what: str) -> list[Run]:
-    """One run for each of several, or the same for all.
+def one_for_each(spectra: Sequence[Spectrum], number_of: int, what: str) -> list[Spectrum]:
+    """One spectrum for each of several runs, or the same for all.
 
     Raises
     ------
     GumtreeError
         RUNS_DIFFER for any other number.
     """
-    if len(runs) not in (1, number_of):
+    if len(spectra) not in (1, number_of):
         raise GumtreeError(
-            "RUNS_DIFFER", f"There are {len(runs)} {what} for {number_of} runs; give one, or one for each."
+            "RUNS_DIFFER", f"There are {len(spectra)} {what} for {number_of} runs; give one, or one for each."
         )
-    return list(runs) * (number_of if len(runs) == 1 else 1)
+    return list(spectra) * (number_of if len(spectra) == 1 else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +17,8 @@ FEWEST = 2
 def scale_onto(curve: Dataset, other: Dataset) -> Dataset:
     """The factor that lays a curve on another: the mean of other / curve where both are measured.
 
-    The other one is interpolated in its logarithm. The mean is weighted by 1 / variance of the ratios, with the
-    weights taken as exact; its error knows what the curves share, such as a direct beam.
+    The other one is interpolated in its logarithm. The mean is weighted by 1 / variance of the ratios, with
+    the weights taken as exact; its error knows what the curves share, such as a direct beam.
 
     Parameters
     ----------
@@ -44,15 +45,9 @@ def scale_onto(curve: Dataset, other: Dataset) -> Dataset:
             f"Two neighbouring curves have {min(here.size, there.size)} good points in common, and stitching "
             f"needs {FEWEST}. Reduce a wider range of wavelengths, or do not stitch.",
         )
-    expected = np.exp(np.log(_bare(there)).interpolate("q", here.axes["q"]))
-    ratio = expected / _bare(here)
-    variances = ratio.variances
-    if variances is None or not np.all(variances > 0):
-        weight = np.ones(ratio.shape)
-    else:
-        weight = 1 / variances
-    scale: Dataset = (ratio * Dataset(weight, dims=("q",))).sum() / float(weight.sum())
-    return scale.replace(title="scale", metadata={}, axes={}, masks={})
+    logarithm: Any = np.log(_bare(there))
+    ratio: Any = np.exp(logarithm.interpolate("q", here.axes["q"])) / _bare(here)
+    return _weighted(ratio).replace(title="scale", metadata={}, axes={}, masks={})
 
 
 def stitch(curves: Sequence[Dataset], scale: bool = True) -> tuple[Dataset, Dataset]:
@@ -68,8 +63,8 @@ def stitch(curves: Sequence[Dataset], scale: bool = True) -> tuple[Dataset, Data
     Returns
     -------
     joined, factors
-        (q,) with what runs along q in the metadata; and (angle,), what each was multiplied with. The points of
-        one angle share the error of its factor.
+        (q,) with what runs along q in the metadata; and (angle,), what each was multiplied with. The points
+        of one angle share the error of its factor.
 
     Raises
     ------
@@ -102,10 +97,7 @@ def plateau(curve: Dataset, highest: float) -> Dataset:
         raise GumtreeError(
             "NO_OVERLAP", f"There are no good points below {highest:g} 1/angstrom; give a higher critical Q."
         )
-    variances = below.variances
-    weight = np.ones(below.shape) if variances is None else 1 / variances
-    mean: Dataset = (below * Dataset(weight, dims=("q",))).sum() / float(weight.sum())
-    return mean
+    return _weighted(below)
 
 
 def _good(curve: Dataset) -> Dataset:
@@ -116,6 +108,15 @@ def _good(curve: Dataset) -> Dataset:
     if curve.variances is not None:
         good &= curve.variances > 0
     return curve[good]
+
+
+def _weighted(curve: Dataset) -> Dataset:
+    """The mean weighted by 1 / variance; plain where one is exact."""
+    variances = curve.variances
+    exact = variances is None or not np.all(variances > 0)
+    weight = np.ones(curve.shape) if exact or variances is None else 1 / variances
+    mean: Dataset = (curve * Dataset(weight, dims=("q",))).sum() / float(weight.sum())
+    return mean
 
 
 def _bare(curve: Dataset) -> Dataset:
