@@ -20,6 +20,10 @@ def pytest_configure() -> None:
     settings.load_profile("untimed")
 
 
+ARRIVAL = 0.05
+"""Seconds in which a subscription reaches the publisher: ZeroMQ tells nobody when it has."""
+
+
 class EventLog:
     """Change events of devices, in the order in which they came: (attribute, value, quality).
 
@@ -41,6 +45,7 @@ class EventLog:
         for attribute in attributes:
             number = proxy.subscribe_event(attribute, tango.EventType.CHANGE_EVENT, self)
             self._subscriptions.append((proxy, number))
+        time.sleep(ARRIVAL)
         return self
 
     def push_event(self, event: Any) -> None:
