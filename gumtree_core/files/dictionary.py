@@ -63,7 +63,8 @@ class Expression:
     ----------
     path
         Below the entry, or from the root with a leading `/`; `*` stands for any name, `<name>` for what the
-        key has in place of its `*`, and `@` parts a group or item from its attribute.
+        key has in place of its `*`, `:NXclass` behind a name for groups of that class, and `@` parts a
+        group or item from its attribute.
     constant
         A number, a number with its unit, or text; needs no path.
     then
@@ -74,6 +75,8 @@ class Expression:
         What the units that the file gives mean, where they are wrong or not known.
     dims
         Names of the dimensions of the array in the file.
+    ndim
+        How many dimensions it has to have; -1 for any number.
     axes
         Keys whose values are axes of this one, by the names of the axes.
     missing
@@ -88,6 +91,7 @@ class Expression:
     unit: str | None = None
     units: Mapping[str, str] = field(default_factory=dict)
     dims: tuple[str, ...] = ()
+    ndim: int = -1
     axes: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str | float, ...] = ()
     poisson: bool | None = None

@@ -86,6 +86,7 @@ class _Expression(_Strict):
     unit: str | None = None
     units: dict[str, str] = {}
     dims: Texts = []
+    ndim: int = -1
     axes: dict[str, str] = {}
     missing: Annotated[list[str | float | int], BeforeValidator(_listed)] = []
     poisson: bool | None = None
@@ -372,6 +373,7 @@ def _expression(each: _Expression, rename: Callable[[str], str]) -> Expression:
         unit=None if each.unit is None else canonical(each.unit),
         units={text: canonical(unit) for text, unit in each.units.items()},
         dims=tuple(each.dims),
+        ndim=each.ndim,
         axes={name: rename(key) for name, key in each.axes.items()},
         missing=tuple(each.missing),
         poisson=each.poisson,

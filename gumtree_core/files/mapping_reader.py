@@ -117,14 +117,16 @@ def _candidates(
     tree: Tree, entry: str, key: str, expressions: tuple[Expression, ...], dictionary: Dictionary
 ) -> Iterator[tuple[str, MappedValue]]:
     """What the file has of a key: one value, or for a key with `*` one for each name."""
+    wild = "*" in key
     for expression in expressions:
-        for name in _names(tree, entry, expression) if "*" in key else ("",):
-            whole = key.replace("*", name)
-            resolved = _resolved(tree, entry, expression.named(name))
-            concept = dictionary.concept(whole)
-            if resolved is not None and concept is not None and _usable(tree, resolved, concept, "*" in key):
-                yield whole, MappedValue(concept, resolved)
-                if "*" not in key:
+        for name in _names(tree, entry, expression) if wild else ("",):
+            concept = dictionary.concept(key.replace("*", name))
+            if concept is None:
+                continue
+            resolved = _resolved(tree, entry, expression.named(name), concept, wild)
+            if resolved is not None:
+                yield concept.key, MappedValue(concept, resolved)
+                if not wild:
                     return
 
 
@@ -132,31 +134,34 @@ def _names(tree: Tree, entry: str, expression: Expression) -> list[str]:
     return list(dict.fromkeys(match.name for match in find(tree, _below(entry, expression.path[0]))))
 
 
-def _resolved(tree: Tree, entry: str, expression: Expression) -> Expression | None:
-    """The expression with the paths that the file has; None if it lacks one."""
+def _resolved(
+    tree: Tree, entry: str, expression: Expression, concept: Concept, wild: bool
+) -> Expression | None:
+    """The expression with paths that the file has and that can be meant; None if it lacks one."""
     paths = []
-    for path in expression.path:
-        match = next(find(tree, _below(entry, path)), None)
-        if match is None:
+    for pattern in expression.path:
+        found = find(tree, _below(entry, pattern))
+        path = next((m.path for m in found if _usable(tree, m.path, expression, concept, wild)), None)
+        if path is None:
             return None
-        paths.append(match.path)
+        paths.append(path)
     return replace(expression, path=tuple(paths))
 
 
-def _usable(tree: Tree, expression: Expression, concept: Concept, wild: bool) -> bool:
-    """Whether there is a value at the path, as far as it can be told from its description."""
-    for path in expression.path:
-        try:
-            item = tree.item(path)
-        except GumtreeError:
-            return True  # it is there and cannot be read: whoever asks for it is told why
-        if item is None or item.kind == "empty" or (wild and item.kind != "number"):
-            return False
-        if not concept.text and item.kind == "text":
-            return False
-        if expression.missing and int(np.prod(item.shape)) == 1 and _is_missing(item, expression.missing):
-            return False
-    return True
+def _usable(tree: Tree, path: str, expression: Expression, concept: Concept, wild: bool) -> bool:
+    """Whether the value at a path can be meant, as far as can be told from its description."""
+    try:
+        item = tree.item(path)
+    except GumtreeError:
+        return not wild  # it is there and cannot be read: whoever asks for it is told why
+    if item is None or item.kind == "empty" or (not concept.text and item.kind == "text"):
+        return False
+    if wild and not concept.text and item.kind != "number":
+        return False
+    if expression.ndim not in (-1, len(item.shape)):
+        return False
+    single = int(np.prod(item.shape)) == 1
+    return not (single and expression.missing and _is_missing(item, expression.missing))
 
 
 def _is_missing(item: Item, missing: tuple[str | float, ...]) -> bool:

@@ -14,7 +14,8 @@ Point: TypeAlias = "int | slice | None"
 """One point of a scan, several, or (None) all."""
 
 NAME = "<name>"
-_WILD = re.compile(r"[*?]|<name>")
+_WILD = re.compile(r"[*?]|<name>|:NX[a-z_]+(?=/|$)")
+_CLASS = re.compile(r"(.+):(NX[a-z_]+)")
 
 
 class Item(Protocol):
@@ -98,11 +99,22 @@ def _find(tree: Tree, above: str, parts: list[str], attribute: str, name: str) -
     if not _WILD.search(part):
         yield from _find(tree, f"{above}/{part}", rest, attribute, name)
         return
+    of_class = _CLASS.fullmatch(part)
+    if of_class:
+        part = of_class[1]
     before, mark, after = part.partition(NAME)
     for each in tree.names(above or "/"):
-        if not mark:
-            if fnmatchcase(each, part):
-                yield from _find(tree, f"{above}/{each}", rest, attribute, name)
-        elif each.startswith(before) and each.endswith(after) and len(each) > len(before + after):
-            captured = each[len(before) : len(each) - len(after)]
-            yield from _find(tree, f"{above}/{each}", rest, attribute, captured)
+        path = f"{above}/{each}"
+        if mark:
+            if not (each.startswith(before) and each.endswith(after) and len(each) > len(before + after)):
+                continue
+            name = each[len(before) : len(each) - len(after)]
+        elif not fnmatchcase(each, part):
+            continue
+        if of_class is None or _class(tree, path) == of_class[2]:
+            yield from _find(tree, path, rest, attribute, name)
+
+
+def _class(tree: Tree, path: str) -> str:
+    item = tree.item(f"{path}@NX_class")
+    return str(item.read()) if item is not None else ""
