@@ -10,7 +10,7 @@ import numpy as np
 
 from gumtree_core.data import Dataset, scalar, stack
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files import Run
+from gumtree_core.files import Run, Value
 from gumtree_core.files.nxcansas import CURVE
 from gumtree_core.reduction.integration import q_bins
 from gumtree_core.reduction.merging import correlated, merge, overlap_scale, points
@@ -84,9 +84,7 @@ class SansMerge(Script):
         self.scales = stack(factors, "curve", np.arange(1, len(factors) + 1))
         merged = merge(placed) if self.combine == "points" else self._averaged(placed)
         title = self.curves[0].text("run/title") or "I(q)"
-        self.iq = merged.replace(title=title).with_metadata(
-            **{"run/title": title, "steps": self._steps(factors)}
-        )
+        self.iq = merged.replace(title=title).with_metadata(**self._common(), steps=self._steps(factors))
         self.save_curve(self.iq, f"{Path(self.curves[0].name).stem}_merged", columns=self.columns)
 
     def _check(self) -> None:
@@ -112,7 +110,17 @@ class SansMerge(Script):
                     "BAD_RANGE",
                     f"{run.name} has no point from {low:g} to {high:g} 1/angstrom; it has {curve}.",
                 )
-            yield kept.with_metadata(**{key: run[key] for key in run if not key.startswith("reduced/")})
+            yield kept
+
+    def _common(self) -> dict[str, Value]:
+        """What the first file says of sample and instrument, without numbers that differ between files."""
+        first, *others = self.curves
+        return {
+            key: value
+            for key, value in first.items()
+            if not key.startswith("reduced/")
+            and (isinstance(value, str) or all(key in run and _same(value, run.data(key)) for run in others))
+        }
 
     def _factor(self, curve: Dataset, before: Dataset) -> Dataset:
         """By which a curve has to be multiplied; without overlap NaN, where it is not needed."""
@@ -137,3 +145,7 @@ class SansMerge(Script):
             "all points" if self.combine == "points" else f"average over {self.bins} bins by {self.combine}"
         )
         return "\n".join([*said, kept])
+
+
+def _same(one: Dataset, other: Dataset) -> bool:
+    return bool(np.allclose(one.values, other.to(one.unit).values, rtol=1e-4))
