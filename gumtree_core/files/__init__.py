@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from gumtree_core.errors import GumtreeError
@@ -11,50 +13,93 @@ from gumtree_core.files.run import Run, Value
 __all__ = ["Run", "Value", "load"]
 
 HEAD = 4096
+GROUP = "gumtree.sources"
+"""Entry points of readers of live systems, by scheme: functions from an address to a Run."""
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_SCHEME = re.compile(r"([a-z]{2,}):(?!:)")
 
 
 def load(path: str | Path) -> Run:
-    """Read the run in a file; format and institute are recognised by content.
+    """Read a run; format and institute are recognised by content.
+
+    Parameters
+    ----------
+    path
+        A file; `FILE::ENTRY` for one of several runs in it; or the address of a live system, such as
+        `tango:`, if a package is installed that reads it.
 
     Raises
     ------
     GumtreeError
-        FILE_MISSING, FILE_EMPTY, FILE_FORMAT_UNKNOWN, FILE_DAMAGED.
+        FILE_MISSING, FILE_EMPTY, FILE_FORMAT_UNKNOWN, FILE_LOCKED, FILE_DAMAGED, SEVERAL_RUNS, NO_SUCH_RUN,
+        BAD_DICTIONARY.
     """
-    path = Path(path).expanduser()
+    scheme = _SCHEME.match(str(path))
+    if scheme:
+        return _live(scheme[1], str(path))
+    path, entry = _parted(path)
     if not path.is_file():
-        there = "is a folder" if path.is_dir() else "does not exist"
+        there = "is a folder" if path.is_dir() else "is no file" if path.exists() else "does not exist"
         raise GumtreeError("FILE_MISSING", f"{path} {there}. Give the path of a data file.")
-    with path.open("rb") as file:
-        head = file.read(HEAD)
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        raise GumtreeError("FILE_LOCKED", f"{path} cannot be read: {error.strerror}.") from error
     if not head.strip():
         raise GumtreeError("FILE_EMPTY", f"{path} is empty.")
+    if head.startswith(_HDF5):
+        return _hdf5(path, entry)
+    if entry:
+        raise GumtreeError("NO_SUCH_RUN", f"{path} holds one run only; leave out '::{entry}'.")
     for recognise, read in _readers():
         if recognise(path, head):
             return read(path)
     raise GumtreeError(
         "FILE_FORMAT_UNKNOWN",
-        f"{path} is of no known format. Known are the NeXus files of GumtreeScan, NXcanSAS, "
-        "ORNL's SANS XML, the NCNR's VAX files, and ORSO's .ort.",
+        f"{path} is of no known format. Known are HDF5 (NeXus), ORNL's SANS XML, and the NCNR's VAX files.",
     )
 
 
-def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Run]], ...]:
+def _parted(path: str | Path) -> tuple[Path, str]:
+    """The file and, behind `::`, the run in it."""
+    whole = Path(path).expanduser()
+    name, mark, entry = str(whole).rpartition("::")
+    return (Path(name), entry) if mark and not whole.exists() else (whole, "")
+
+
+def _live(scheme: str, address: str) -> Run:
+    """The present state of a live system, by the reader that a package has registered for its scheme."""
+    for reader in entry_points(group=GROUP, name=scheme):
+        read: Callable[[str], Run] = reader.load()
+        return read(address)
+    raise GumtreeError(
+        "NO_SUCH_READER", f"Nothing that is installed reads {address}; give the path of a data file."
+    )
+
+
+def _hdf5(path: Path, entry: str) -> Run:
     """Imported when first needed: h5py takes a while."""
     from gumtree_core.files.mapping_reader import read_hdf5
     from gumtree_core.files.nexus_reader import is_nexus, read_nexus
-    from gumtree_core.files.nist_vax import is_nist_mask, is_nist_vax, read_nist_mask, read_nist_vax
     from gumtree_core.files.nxcansas import is_nxcansas, read_reduced
-    from gumtree_core.files.ornl import is_ornl, read_ornl
-    from gumtree_core.files.orso import is_orso, read_orso
+    from gumtree_core.files.saved import is_saved, read_saved
 
-    hdf5 = b"\x89HDF\r\n\x1a\n"
+    if not entry:
+        for recognise, read in ((is_nexus, read_nexus), (is_nxcansas, read_reduced), (is_saved, read_saved)):
+            if recognise(path):
+                return read(path)
+    return read_hdf5(path, entry)
+
+
+def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Run]], ...]:
+    """Formats that are not HDF5."""
+    from gumtree_core.files.nist_vax import is_nist_mask, is_nist_vax, read_nist_mask, read_nist_vax
+    from gumtree_core.files.ornl import is_ornl, read_ornl
+
     return (
-        (lambda path, head: head.startswith(hdf5) and is_nexus(path), read_nexus),
-        (lambda path, head: head.startswith(hdf5) and is_nxcansas(path), read_reduced),
-        (lambda path, head: head.startswith(hdf5), read_hdf5),
         (is_ornl, read_ornl),
         (is_nist_vax, read_nist_vax),
         (is_nist_mask, read_nist_mask),
-        (is_orso, read_orso),
     )

@@ -64,7 +64,7 @@ class Expression:
     path
         Below the entry, or from the root with a leading `/`; `*` stands for any name, `<name>` for what the
         key has in place of its `*`, `:NXclass` behind a name for groups of that class, and `@` parts a
-        group or item from its attribute.
+        group or item from its attribute. For text, a group stands for its own name, and `.` is the entry.
     constant
         A number, a number with its unit, or text; needs no path.
     then

@@ -31,16 +31,24 @@ from gumtree_core.files.tree import Item, Point, Source, Tree, find
 
 UNITLESS = (None, "", "counts", "pixel")
 """Units of concepts for which a bare number is clear."""
+_SHOWN = 10
 _USUAL_DIMS: Mapping[int, tuple[str, ...]] = {0: (), 1: ("point",), 2: ("y", "x"), 3: ("point", "y", "x")}
 
 
-def read_hdf5(path: Path) -> Run:
+def read_hdf5(path: Path, entry: str = "") -> Run:
     """The run in an HDF5 file, by the mapping that fits it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    entry
+        Name of the group that holds the run, for files with several.
 
     Raises
     ------
     GumtreeError
-        FILE_FORMAT_UNKNOWN, FILE_DAMAGED, BAD_DICTIONARY.
+        FILE_FORMAT_UNKNOWN, SEVERAL_RUNS, NO_SUCH_RUN, FILE_DAMAGED, BAD_DICTIONARY.
     """
     table = dictionary()
     source = Hdf5Source(path)
@@ -48,8 +56,35 @@ def read_hdf5(path: Path) -> Run:
         for mapping in table.mappings:
             entries = fitting_entries(tree, mapping)
             if entries:
-                return read_by_mapping(source, mapping, table, entries[0])
-    raise GumtreeError("FILE_FORMAT_UNKNOWN", f"{path} is of no known format.")
+                return read_by_mapping(source, mapping, table, _chosen(tree, path, entries, entry))
+        groups = ", ".join(list(tree.names("/"))[:_SHOWN]) or "nothing"
+    known = ", ".join(sorted(each.name for each in table.mappings if each.recognise))
+    raise GumtreeError(
+        "FILE_FORMAT_UNKNOWN",
+        f"{path} is of no known format: it is HDF5, has {groups}, and no mapping fits it. There are mappings "
+        f"for {known}; docs/add_a_facility.md tells how to add one.",
+    )
+
+
+def _chosen(tree: Tree, path: Path, entries: list[str], wanted: str) -> str:
+    """The entry that is asked for, the only one, or the file's default."""
+    names = ", ".join(entry.strip("/") for entry in entries[:_SHOWN])
+    if wanted:
+        found = next((entry for entry in entries if entry.strip("/") == wanted.strip("/")), None)
+        if found is None:
+            raise GumtreeError("NO_SUCH_RUN", f"{path} has no run {wanted!r}. It has: {names}.")
+        return found
+    if len(entries) == 1:
+        return entries[0]
+    default = tree.item("/@default")
+    named = f"/{default.read()}" if default is not None and default.kind == "text" else ""
+    if named in entries:
+        return named
+    more = f", and {len(entries) - _SHOWN} more" if len(entries) > _SHOWN else ""
+    raise GumtreeError(
+        "SEVERAL_RUNS",
+        f"{path} has several runs: {names}{more}. Say which: {path}::{entries[0].strip('/')}.",
+    )
 
 
 def fitting_entries(tree: Tree, mapping: FileMapping) -> list[str]:
@@ -154,6 +189,8 @@ def _usable(tree: Tree, path: str, expression: Expression, concept: Concept, wil
         item = tree.item(path)
     except GumtreeError:
         return not wild  # it is there and cannot be read: whoever asks for it is told why
+    if item is None and concept.text and tree.is_group(path):
+        return _group_name(path) not in expression.missing
     if item is None or item.kind == "empty" or (not concept.text and item.kind == "text"):
         return False
     if wild and not concept.text and item.kind != "number":
@@ -162,6 +199,10 @@ def _usable(tree: Tree, path: str, expression: Expression, concept: Concept, wil
         return False
     single = int(np.prod(item.shape)) == 1
     return not (single and expression.missing and _is_missing(item, expression.missing))
+
+
+def _group_name(path: str) -> str:
+    return [part for part in path.split("/") if part not in ("", ".")][-1]
 
 
 def _is_missing(item: Item, missing: tuple[str | float, ...]) -> bool:
@@ -229,9 +270,11 @@ class MappedValue:
     def _text(self) -> str:
         if self.expression.constant is not None:
             return str(self.expression.constant)
+        path = self.expression.path[0]
         with self.context.source.open() as tree:
-            item = self._item(tree, self.expression.path[0])
-            value = item.read()
+            if tree.is_group(path):
+                return _group_name(path)
+            value = self._item(tree, path).read()
         return value if isinstance(value, str) else _number_as_text(np.ravel(value)[0])
 
     def _item(self, tree: Tree, path: str) -> Item:

@@ -219,7 +219,9 @@ def read_reduced(path: Path) -> Run:
 
 
 def _entries(file: h5py.File) -> Iterator[h5py.Group]:
-    for entry in file.values():
+    for name in file:
+        # Links are not followed: they may lead into other files.
+        entry = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
         if (
             isinstance(entry, h5py.Group)
             and "definition" in entry

@@ -53,6 +53,9 @@ class Tree(Protocol):
     def has(self, path: str) -> bool:
         """Whether there is a group, an item or an attribute."""
 
+    def is_group(self, path: str) -> bool:
+        """Whether there is a group."""
+
     def item(self, path: str) -> Item | None:
         """An item, or an attribute behind an `@`; None if there is none."""
 
