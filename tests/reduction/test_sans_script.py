@@ -7,6 +7,7 @@ import pytest
 
 from gumtree_core.data import Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files import Run
 from gumtree_core.scripts import load_script
 from gumtree_core.simulation import truth
 from gumtree_core.simulation.sans import GEOMETRY, Sans, Settings
@@ -363,3 +364,93 @@ def test_a_wavelength_of_zero_is_refused(sans, noise_free):
     run = noise_free.run("spheres", instrument__wavelength=scalar(0.0, unit="angstrom"))
 
     assert refusal(sans(sample=run)).reason == "BAD_WAVELENGTH"
+
+
+def of_pixels(key: str, values: np.ndarray, errors: np.ndarray | None = None) -> Run:
+    return Run({key: Dataset(values, errors, dims=("y", "x"))}, format=key.rpartition("/")[2])
+
+
+def test_a_sensitivity_from_a_file_corrects_the_direct_beam_too(sans, noise_free):
+    """So the absolute scale is right to a thousandth, though pixels at the beam differ from others."""
+    runs = noise_free.runs("spheres") | {"flood": None, "flood_beam": None}
+    file = of_pixels("detector/sensitivity", noise_free.sans.sensitivity)
+    reduction = sans(**runs, **PARAMETERS, sensitivity_file=file)
+    reduction.reduce()
+
+    assert reduction.iq.values == pytest.approx(expected("spheres", reduction.iq), rel=1.5e-3)
+    assert "sensitivity from sensitivity" in reduction.iq.metadata["steps"]
+
+
+def test_pixels_of_a_mask_take_no_part(sans, noise_free):
+    mask = np.zeros(GEOMETRY.shape, bool)
+    mask[:, :80] = True
+    spoiled = noise_free.run("spheres").data("detector/counts").values.copy()
+    spoiled[mask] = 1e6
+    run = noise_free.run("spheres", detector__counts=poisson(spoiled, 0, dims=("y", "x")))
+    parameters = {"normalization": "time", "bins": 20}
+    masked = sans(sample=run, mask_file=of_pixels("detector/mask", mask), **parameters)
+    with pytest.raises(GumtreeError, match="dead for"):
+        masked.reduce()  # such counts were never seen
+    quiet = Run({**run, "detector/dead_time": scalar(0.0, unit="s")}, format="spheres")
+    masked.set(sample=quiet)
+    masked.reduce()
+
+    plain = noise_free.run("spheres", detector__dead_time=scalar(0.0, unit="s"))
+    whole = sans(sample=plain, **parameters)
+    whole.reduce()
+    assert masked.iq.values == pytest.approx(whole.iq.values, rel=0.03)
+    assert masked.iq.metadata["pixels"].values.sum() < 0.7 * whole.iq.metadata["pixels"].values.sum()
+
+
+@pytest.mark.parametrize("key", ["sensitivity", "mask"])
+def test_a_file_for_another_detector_is_refused(sans, noise_free, key):
+    wrong = of_pixels(f"detector/{key}", np.ones((4, 4)))
+    refused = refusal(sans(sample=noise_free.run("spheres"), **{f"{key}_file": wrong}))
+
+    assert refused.reason == "PIXELS_DIFFER"
+    assert "(4, 4)" in refused.message
+
+
+def test_two_sensitivities_are_refused(sans, noise_free):
+    file = of_pixels("detector/sensitivity", np.ones(GEOMETRY.shape))
+    refused = refusal(
+        sans(sample=noise_free.run("spheres"), flood=noise_free.run("water"), sensitivity_file=file)
+    )
+
+    assert refused.reason == "TWO_SENSITIVITIES"
+
+
+def test_the_error_of_the_attenuator_is_shared_by_all_points(sans, noise_free):
+    uncertain = noise_free.run("empty_beam", direct=True, instrument__attenuation=scalar(0.01, 0.0005))
+    reduction = sans(sample=noise_free.run("spheres"), direct_beam=uncertain, bins=20)
+    reduction.reduce()
+
+    assert (reduction.iq.errors / reduction.iq.values > 0.05).all()
+    assert reduction.iq.correlation()[0, -1] > 0.9
+
+
+def test_transmissions_of_another_configuration_take_its_own_empty_beam(sans, noise_free):
+    here = noise_free.runs("polymer")
+    there = {
+        name: Run({**run, "detector/distance": scalar(2000.0, unit="mm")}, format=name)
+        for name, run in here.items()
+        if name in ("sample_beam", "cell_beam", "flood_beam")
+    }
+    open_beam = Run({**here["direct_beam"], "detector/distance": scalar(2000.0, unit="mm")}, format="open")
+    reduction = sans(**here, **PARAMETERS, bins=20)
+    reduction.reduce()
+    elsewhere = sans(**(here | there), **PARAMETERS, open_beam=open_beam, bins=20)
+    elsewhere.reduce()
+
+    assert elsewhere.iq.values == pytest.approx(reduction.iq.values, rel=1e-3)
+    assert refusal(sans(**(here | there), **PARAMETERS)).reason == "RUNS_DIFFER"
+
+
+def test_the_transmission_of_its_run_is_taken_if_none_is_given(sans, noise_free):
+    run = noise_free.run("spheres", sample__transmission=scalar(0.5))
+    known, given = sans(sample=run, bins=20), sans(sample=run, sample_transmission=0.25, bins=20)
+    known.reduce()
+    given.reduce()
+
+    assert float(known.transmission.values) == 0.5
+    assert float(given.transmission.values) == 0.25
