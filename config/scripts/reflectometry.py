@@ -35,8 +35,9 @@ class Reflectometry(Script):
 
     The wavelength follows from the time of flight behind the pair of choppers. The beam is found on the
     detector at long wavelengths and followed as it falls; the background under it is taken from the rows
-    beside it. What is reflected is divided by the direct beam, each per monitor count, in bins of wavelength. Half the
-    angle between both beams is theta. Curves of growing angle are scaled onto the first where they overlap.
+    beside it. What is reflected is divided by the direct beam, each per monitor count, in bins of wavelength.
+    Half the angle between both beams is theta. Curves of growing angle are scaled onto the first where they
+    overlap.
     """
 
     author = "GumTree on Tango"

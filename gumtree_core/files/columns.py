@@ -48,14 +48,15 @@ def write_columns(path: Path, curve: Dataset, *, provenance: Mapping[str, Any]) 
         columns[f"dI ({curve.unit})"] = curve.errors
     if isinstance(resolution := curve.metadata.get("dq"), Dataset):
         columns[f"dq ({q.unit})"] = resolution.to(q.unit).values
-    head = [curve.title, str(curve.metadata.get("steps", "")), *_origin(provenance), "  ".join(columns)]
+    head = [curve.title, str(curve.metadata.get("steps", "")), *origin(provenance), "  ".join(columns)]
     text = "\n".join(line for line in head if line)
     rows = np.column_stack(list(columns.values()))
     kept = rows if curve.mask is None else rows[~curve.mask]
-    return save_new(path, partial(_write, kept, text))
+    return save_new(path, partial(write_rows, kept, text))
 
 
-def _origin(provenance: Mapping[str, Any]) -> list[str]:
+def origin(provenance: Mapping[str, Any]) -> list[str]:
+    """Lines that say which script made a curve, when, and from which files."""
     commit = provenance.get("commit") or "no repository"
     changed = "" if provenance.get("clean", True) else ", changed since"
     made = f"{provenance.get('script', '')} ({commit}{changed}), {provenance.get('time', '')}"
@@ -63,5 +64,6 @@ def _origin(provenance: Mapping[str, Any]) -> list[str]:
     return [made, *inputs]
 
 
-def _write(rows: np.ndarray, head: str, path: Path) -> None:
+def write_rows(rows: np.ndarray, head: str, path: Path) -> None:
+    """Write columns of numbers below lines that begin with #."""
     np.savetxt(path, rows, fmt="%.9e", header=head, encoding="utf-8")

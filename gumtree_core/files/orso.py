@@ -42,8 +42,9 @@ def write_orso(
         Where it goes; if there is a file already, a number is added to the name.
     curve
         (q,) with an axis `q`. Of its metadata are written: `dq`, the standard deviation of q, and
-        `wavelength`, Datasets along q; `theta`, the angles of incidence; `steps`, text with a correction in each line; and
-        what stands under the logical keys of sample, instrument, source and run. Masked points are left out.
+        `wavelength`, Datasets along q; `theta`, the angles of incidence; `steps`, text with a correction in
+        each line; and what stands under the logical keys of sample, instrument, source and run. Masked points
+        are left out.
     provenance
         As scripts make it: who reduced which files (with their SHA-256) how, when and with which software.
     references
