@@ -36,7 +36,7 @@ def load(path: str | Path) -> Run:
         BAD_DICTIONARY.
     """
     scheme = _SCHEME.match(str(path))
-    if scheme:
+    if scheme and not Path(path).exists():
         return _live(scheme[1], str(path))
     path, entry = _parted(path)
     if not path.is_file():
@@ -82,12 +82,11 @@ def _live(scheme: str, address: str) -> Run:
 def _hdf5(path: Path, entry: str) -> Run:
     """Imported when first needed: h5py takes a while."""
     from gumtree_core.files.mapping_reader import read_hdf5
-    from gumtree_core.files.nexus_reader import is_nexus, read_nexus
     from gumtree_core.files.nxcansas import is_nxcansas, read_reduced
     from gumtree_core.files.saved import is_saved, read_saved
 
     if not entry:
-        for recognise, read in ((is_nexus, read_nexus), (is_nxcansas, read_reduced), (is_saved, read_saved)):
+        for recognise, read in ((is_nxcansas, read_reduced), (is_saved, read_saved)):
             if recognise(path):
                 return read(path)
     return read_hdf5(path, entry)

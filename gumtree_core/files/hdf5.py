@@ -313,7 +313,7 @@ def plain_text(value: Any) -> str:
             value = value.decode()
         except UnicodeDecodeError:
             value = value.decode("latin-1")
-    return str(value).strip("\0").strip()
+    return str(value).rstrip("\0")
 
 
 def available_memory() -> int:

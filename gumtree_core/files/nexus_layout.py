@@ -89,7 +89,7 @@ def gumtree_layout() -> Layout:
     return Layout(
         definition=mapping.layout["definition"],
         entry=mapping.entry,
-        places={key: _place(table, key, found) for key, found in mapping.keys.items()},
+        places={key: _place(table, key, found) for key, found in mapping.keys.items() if ":" not in key},
         classes=dict(mapping.layout["classes"]),
         constants=dict(mapping.layout["constants"]),
     )

@@ -75,6 +75,18 @@ class Source(Protocol):
         """The tree, as long as the context lasts."""
 
 
+def below(entry: str, path: str) -> str:
+    """A path from the root, of one that is given below an entry or, with a leading `/`, from the root."""
+    if path.startswith("/"):
+        return path
+    return f"{entry.rstrip('/')}{'' if path.startswith('@') else '/'}{path}"
+
+
+def group_name(path: str) -> str:
+    """The name of the group at a path."""
+    return [part for part in path.split("/") if part not in ("", ".")][-1]
+
+
 @dataclass(frozen=True)
 class Match:
     """A path in a tree that fits a pattern, and what stands there for `<name>`."""
