@@ -62,13 +62,13 @@ class Fit:
     _problem: Problem = field(repr=False)
 
     def __getitem__(self, name: str) -> Dataset:
-        """The parameter of that name, or the only one that ends with it: ``fit["center"]``."""
+        """The parameter of that name, or the only term's that has such a one: ``fit["center"]``."""
         if name in self.parameters:
             return self.parameters[name]
-        ends = [each for each in self.parameters if each.endswith(f"_{name}")]
-        if len(ends) == 1:
-            return self.parameters[ends[0]]
-        known = ", ".join(ends or self.parameters)
+        same = [p for term in self._problem.terms if (p := f"{term.prefix}{name}") in self.parameters]
+        if len(same) == 1:
+            return self.parameters[same[0]]
+        known = ", ".join(same or self.parameters)
         raise GumtreeError(
             "UNKNOWN_PARAMETER", f"The fit of {self.model} has no one parameter {name}. It has: {known}."
         )
