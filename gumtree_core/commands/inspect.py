@@ -13,29 +13,73 @@ from rich.text import Text
 
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files.run import Run
 
 WIDTH = 200
 """Columns of the table where it is not shown on a terminal."""
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def inspect(file: Path) -> None:
-    """Show what a data file holds, under the names that scripts use."""
+@click.argument("file")
+@click.option("--view", default="", help="Tell which keys of this view are missing, such as sans.")
+@click.option("--all", "everything", is_flag=True, help="Show all items of an HDF5 file too.")
+def inspect(file: str, view: str, everything: bool) -> None:
+    """Show what a data file holds, under the names that scripts use, and where it stands in the file.
+
+    FILE may be FILE::ENTRY, for one of several runs in a file.
+    """
     from gumtree_core.files import load
 
-    run = load(file)
-    key_column = Column("key", overflow="fold")
-    title = Text(f"{file.name}: {run.format}")
-    table = Table(key_column, "shape", "value", "unit", title=title, title_justify="left", box=SIMPLE)
-    for key in sorted(run):
-        try:
-            table.add_row(key, *map(Text, _columns(run[key])))
-        except GumtreeError as error:
-            table.add_row(key, "", Text(error.message, "red"), "")
     console = Console()
     if not console.is_terminal:  # a key is on one line for grep
         console.width = WIDTH
+    try:
+        _show_run(console, load(file), view)
+    except GumtreeError as error:
+        if not everything or error.reason not in ("FILE_FORMAT_UNKNOWN", "SEVERAL_RUNS"):
+            raise
+        console.print(Text(error.message, "red"))
+    if everything:
+        _show_contents(console, Path(file.partition("::")[0]).expanduser())
+
+
+def _show_run(console: Console, run: Run, view: str) -> None:
+    key_column = Column("key", overflow="fold")
+    title = Text(f"{run.name}: {run.format}")
+    columns = ("shape", "value", "unit", Column("where", overflow="fold"))
+    table = Table(key_column, *columns, title=title, title_justify="left", box=SIMPLE)
+    for key in sorted(run):
+        where = Text(run.where(key), "dim")
+        try:
+            table.add_row(key, *map(Text, _columns(run[key])), where)
+        except GumtreeError as error:
+            table.add_row(key, "", Text(error.message, "red"), "", where)
+    console.print(table)
+    _show_missing(console, run, view)
+
+
+def _show_missing(console: Console, run: Run, view: str) -> None:
+    from gumtree_core.files.contents import missing_keys
+    from gumtree_core.files.dictionary import dictionary
+
+    found = missing_keys(run, dictionary(), view)
+    if not found:
+        return
+    columns = ("missing", "", Column("looked for", overflow="fold"))
+    table = Table(*columns, box=SIMPLE, title="Keys that are not in it", title_justify="left")
+    for each in found:
+        needed = Text("needed", "red") if each.needed else Text("optional", "dim")
+        table.add_row(each.key, needed, Text(each.looked_for))
+    console.print(table)
+
+
+def _show_contents(console: Console, path: Path) -> None:
+    from gumtree_core.files.contents import contents
+
+    columns = (Column("path", overflow="fold"), "type", "unit", "value")
+    table = Table(*columns, box=SIMPLE, title="All items of the file", title_justify="left")
+    for each in contents(path):
+        table.add_row(*map(Text, (each.path, each.what, each.unit, each.value)))
     console.print(table)
 
 

@@ -26,7 +26,7 @@ COMPRESSION = 5000
 LARGE = 64 * 2**20
 """Bytes from which on an array is compared with what is stored of it."""
 
-_FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
+FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
 
 
 @contextmanager
@@ -129,7 +129,7 @@ class Hdf5Tree:
             return self._walk(path)
         except GumtreeError:
             raise
-        except _FAILURES as error:
+        except FAILURES as error:
             raise GumtreeError("FILE_DAMAGED", f"{path} cannot be found in {self._path}: {error}.") from error
 
     def _walk(self, path: str) -> Any:
@@ -209,7 +209,7 @@ class Hdf5Attribute:
         """The value."""
         try:
             value = self._node.attrs[self._name]
-        except _FAILURES as error:
+        except FAILURES as error:
             raise GumtreeError(
                 "FILE_DAMAGED", f"The attribute {self._name} of {self._path} cannot be read: {error}."
             ) from error
@@ -248,7 +248,7 @@ class Hdf5Item:
         self._check(point)
         try:
             values = self._dataset[() if point is None else point]
-        except _FAILURES as error:
+        except FAILURES as error:
             raise GumtreeError(
                 "FILE_DAMAGED", f"{self._dataset.name} cannot be read from {self._path}: {error}."
             ) from error
