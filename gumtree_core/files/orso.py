@@ -257,7 +257,7 @@ def _items(header: Mapping[str, Any], rows: np.ndarray, path: Path) -> list[tupl
     found += [(key, str(value)) for key, value in texts.items() if value is not None]
     settings = (source.get("measurement") or {}).get("instrument_settings") or {}
     angle = settings.get("incident_angle") or {}
-    if "magnitude" in angle:
+    if isinstance(angle.get("magnitude"), (int, float)):
         unit = known_unit(str(angle.get("unit") or "deg"))
         found.append(("instrument/incident_angle", scalar(float(angle["magnitude"]), unit=unit)))
     found.append((PROVENANCE, json.dumps(header.get("reduction") or {}, default=str)))
