@@ -51,10 +51,7 @@ class SansReduction(Script):
     empty_cell: Run | None = parameter(None, label="Empty cell", group="runs")
     blocked_beam: Run | None = parameter(None, label="Blocked beam, or dark current", group="runs")
     sensitivity_file: Run | None = parameter(
-        None,
-        label="Sensitivity, or",
-        group="runs",
-        help="A file that holds it, such as a DIV file of the NCNR.",
+        None, label="Sensitivity", group="runs", help="A file that holds it, such as a DIV file of the NCNR."
     )
     flood: Run | None = parameter(None, label="Water (flood)", group="runs")
     mask_file: Run | None = parameter(None, label="Mask", group="runs")
@@ -207,8 +204,10 @@ class SansReduction(Script):
         self._steps = [f"beam centre ({center[0]:.2f}, {center[1]:.2f}) pixel"]
 
         self.progress(0.1, "Scattering of the sample")
-        given = self.sample_transmission or number(self.sample, "sample/transmission", "", 1.0)
-        self.transmission = self._through(self.sample_beam, given, self.sample_transmission_error)
+        known = self.sample_transmission or number(self.sample, "sample/transmission", "", 0.0)
+        if not known and self.sample_beam is None:
+            self.log("The transmission of the sample is not known and taken to be 1.")
+        self.transmission = self._through(self.sample_beam, known or 1.0, self.sample_transmission_error)
         pattern = self._scattered(self.sample, self.transmission)
         self._cell: Dataset | None = None
         if self.empty_cell is not None:
@@ -267,7 +266,7 @@ class SansReduction(Script):
     def _through(self, run: Run | None, given: float, error: float = 0.0) -> Dataset:
         """The transmission of what is in a direct beam, relative to the empty one; as given without a run."""
         if run is not None and self.open_beam is not None:
-            return self._counting.transmission_elsewhere(run, self.open_beam)
+            return self._counting.transmission_elsewhere(run, self.open_beam, self.pixel_size)
         if run is not None and self.direct_beam is not None:
             return self._counting.transmission(run, self.direct_beam, self._detector)
         return scalar(given, error)

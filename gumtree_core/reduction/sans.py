@@ -88,9 +88,12 @@ class Counting:
         """The ratio of two direct beams, of the configuration that `detector` describes."""
         return ratio_of_beams(self.direct_beam(through, detector), self.direct_beam(empty, detector))
 
-    def transmission_elsewhere(self, through: Run, empty: Run) -> Dataset:
-        """The same in a configuration of its own, whose background is not known: the beam outshines it."""
-        there = geometry(empty, beam_center(empty, empty))
+    def transmission_elsewhere(self, through: Run, empty: Run, pixel_size: float = 0.0) -> Dataset:
+        """The same in a configuration of its own, whose background is not known: the beam outshines it.
+
+        `pixel_size`, in mm, is that of the run where it is 0.
+        """
+        there = geometry(empty, beam_center(empty, empty), pixel_size)
         return replace(self, background=None).transmission(through, empty, there)
 
     def describe(self, run: Run, transmission: Dataset) -> str:
