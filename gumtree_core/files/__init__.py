@@ -82,15 +82,17 @@ def _live(scheme: str, address: str) -> Run:
 
 def _hdf5(path: Path, entry: str) -> Run:
     """Imported when first needed: h5py takes a while."""
+    from gumtree_core.files.hdf5 import damage_told
     from gumtree_core.files.mapping_reader import read_hdf5
     from gumtree_core.files.nxcansas import is_nxcansas, read_reduced
     from gumtree_core.files.saved import is_saved, read_saved
 
-    if not entry:
-        for recognise, read in ((is_nxcansas, read_reduced), (is_saved, read_saved)):
-            if recognise(path):
-                return read(path)
-    return read_hdf5(path, entry)
+    with damage_told(path):
+        if not entry:
+            for recognise, read in ((is_nxcansas, read_reduced), (is_saved, read_saved)):
+                if recognise(path):
+                    return read(path)
+        return read_hdf5(path, entry)
 
 
 def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Run]], ...]:

@@ -10,7 +10,7 @@ import h5py
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files.dictionary import Dictionary, FileMapping
-from gumtree_core.files.hdf5 import FAILURES, Hdf5Item, open_hdf5
+from gumtree_core.files.hdf5 import FAILURES, Hdf5Item, damage_told, open_hdf5
 from gumtree_core.files.run import Run
 
 MOST = 10_000
@@ -75,7 +75,7 @@ def contents(path: Path) -> Iterator[Content]:
     GumtreeError
         As `open_hdf5`.
     """
-    with open_hdf5(path) as file:
+    with damage_told(path), open_hdf5(path) as file:
         seen = {h5py.h5o.get_info(file.id).addr}
         waiting: list[tuple[str, h5py.Group]] = [("", file)]
         count = 0

@@ -26,7 +26,8 @@ COMPRESSION = 5000
 LARGE = 64 * 2**20
 """Bytes from which on an array is compared with what is stored of it."""
 
-FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
+FAILURES = (OSError, RuntimeError, LookupError, ValueError, TypeError, OverflowError, AttributeError)
+"""What h5py raises where a file is damaged."""
 
 
 @contextmanager
@@ -69,6 +70,25 @@ def _open_again(path: Path) -> h5py.File:
         ) from error
 
 
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Turn what h5py raises inside of this context into an error that names the file.
+
+    Raises
+    ------
+    GumtreeError
+        FILE_DAMAGED, NOT_ENOUGH_MEMORY.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise GumtreeError("NOT_ENOUGH_MEMORY", f"{path} needs more memory than there is.") from error
+    except FAILURES as error:
+        raise GumtreeError(
+            "FILE_DAMAGED", f"{path} cannot be read: it is damaged. Copy it again from its source. ({error})"
+        ) from error
+
+
 @dataclass(frozen=True)
 class Hdf5Source:
     """A file on disk."""
@@ -83,7 +103,7 @@ class Hdf5Source:
     @contextmanager
     def open(self) -> Iterator[Hdf5Tree]:
         """The file as a tree."""
-        with ExitStack() as stack:
+        with damage_told(self.path), ExitStack() as stack:
             yield Hdf5Tree(stack.enter_context(open_hdf5(self.path)), self.path, stack)
 
 
