@@ -22,6 +22,8 @@ ANGLE = "angle"
 Centering = Literal["fit", "symmetry"]
 TOP = 0.5
 """Of the peak's height: points above it are fitted."""
+FLATTEST = 0.1
+"""Curvature of the logarithm of the top in units of its extent; of a whole peak it is 2.8."""
 FOOT = 0.05
 """Of the peak's height: what the symmetry is looked for in."""
 
@@ -108,7 +110,7 @@ def peak(curve: Dataset) -> Peak:
     constant, linear, square = (
         (logarithm * Dataset(row, dims=(ANGLE,))).sum().replace(unit="", metadata={}) for row in solver
     )
-    if not float(square.values) < 0:
+    if not float(square.values) < -FLATTEST:
         raise _no_peak(curve)
     height: Any = np.exp(constant - linear * linear / (4 * square))
     width: Any = np.sqrt(-4 * np.log(2) / square)
