@@ -15,6 +15,7 @@ from gumtree_core.data import Axis, Dataset
 from gumtree_core.data.folding import BinSum, fold
 from gumtree_core.data.metadata import without
 from gumtree_core.data.reductions import EMPTY
+from gumtree_core.data.restricting import restricted
 from gumtree_core.data.selection import Selection
 from gumtree_core.data.uncertainty import REMEMBERED, Source, Term, Uncertainty, independent
 from gumtree_core.errors import GumtreeError
@@ -220,8 +221,10 @@ class Plan:
         """Errors that only part of the pixels share, or that are sums themselves."""
         shape = self.shape
         if isinstance(self.members, Whole):
+            rows = self.members.rows(shape)
             weighed = uncertainty if weights is None else uncertainty.scaled(weights.reshape(shape))
-            return fold(weighed, BinSum(shape, self.result_shape, self.members.rows(shape)), entry)
+            # what takes no part may have errors that are no numbers
+            return fold(restricted(weighed, rows >= 0, shape), BinSum(shape, self.result_shape, rows), entry)
         assert isinstance(self.members, Split)
         pixel = self.members.pixel
         share = self.members.share if weights is None else self.members.share * weights[pixel]
