@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from ruamel.yaml import YAML
 
-from gumtree_core.data import Dataset, poisson, scalar
+from gumtree_core.data import Axis, Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files.run import Run, Value
 from gumtree_core.paths import config_directory
+from gumtree_core.reduction.attenuation import Attenuators
 
 FORMAT, DIV_FORMAT, MASK_FORMAT = "nist-vax", "nist-vax-div", "nist-vax-mask"
 
@@ -141,8 +142,8 @@ def decompressed(words: npt.ArrayLike) -> npt.NDArray[np.int64]:
 def attenuation(instrument: str, number: int, wavelength: float) -> Dataset:
     """What an attenuator of an instrument (NG3, NG5, NG7) lets through, with the error of its calibration.
 
-    Between the wavelengths of the calibration, in angstrom, the logarithm is interpolated. The same
-    attenuator at the same wavelength is one source of error, whichever run it comes from.
+    At a wavelength in angstrom; see `Attenuators`. The same attenuator is one source of error, whichever run
+    it comes from.
 
     Raises
     ------
@@ -151,20 +152,12 @@ def attenuation(instrument: str, number: int, wavelength: float) -> Dataset:
     """
     if number == 0:
         return scalar(1.0)
-    table = _table()
-    known = table["instruments"].get(instrument)
-    calibration = table["attenuators"][known["attenuators"]] if known else {}
-    wavelengths = calibration.get("wavelength", (np.inf, -np.inf))
-    if number not in calibration or not wavelengths[0] <= wavelength <= wavelengths[-1]:
+    known = _table()["instruments"].get(instrument)
+    if known is None:
         raise GumtreeError(
-            "NO_ATTENUATION",
-            f"Attenuator {number} of {instrument} was not calibrated at {wavelength:g} angstrom.",
+            "NO_ATTENUATION", f"The attenuators of {instrument} are not in the table of calibrations."
         )
-    through = calibration[number]
-    value = float(np.exp(np.interp(wavelength, wavelengths, np.log(through["transmission"]))))
-    error = value * float(np.interp(wavelength, wavelengths, through["percent"])) / 100
-    identity = f"attenuator {number} of {known['attenuators']} at {wavelength:.4f} angstrom"
-    return scalar(value, error, title=identity, source=identity)
+    return _attenuators(known["attenuators"]).transmission(number, wavelength)
 
 
 class _Header:
@@ -287,6 +280,25 @@ def _table() -> dict[str, Any]:
     path = config_directory() / "dictionaries" / "tables" / "nist_sans.yaml"
     table: dict[str, Any] = YAML(typ="safe", pure=True).load(path)
     return table
+
+
+@functools.cache
+def _attenuators(name: str) -> Attenuators:
+    """A table of the calibrations; attenuator 0 is none."""
+    calibration = _table()["attenuators"][name]
+    numbers = sorted(each for each in calibration if each != "wavelength")
+    through = np.array([calibration[number]["transmission"] for number in numbers])
+    percent = np.array([calibration[number]["percent"] for number in numbers])
+    nothing = np.ones((1, through.shape[1]))
+    table = Dataset(
+        np.concatenate([nothing, through]),
+        np.concatenate([0 * nothing, (through * percent / 100) ** 2]),
+        dims=("attenuator", "wavelength"),
+        axes={"wavelength": Axis(calibration["wavelength"], "angstrom", ("wavelength",))},
+        title=f"attenuators of {name}",
+        source=f"calibration of the attenuators of {name}",
+    )
+    return Attenuators(table)
 
 
 def _damaged(path: Path, what: str) -> GumtreeError:

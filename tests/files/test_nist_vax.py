@@ -158,7 +158,7 @@ def test_the_error_of_an_attenuator_cancels_between_runs_that_used_it():
 
 @pytest.mark.parametrize("case", [("NG3", 7, 3.0), ("NG3", 11, 6.0), ("NG9", 7, 6.0)])
 def test_what_was_never_calibrated_is_refused(case, write):
-    with pytest.raises(GumtreeError, match="not calibrated") as refused:
+    with pytest.raises(GumtreeError) as refused:
         attenuation(*case)
     assert refused.value.reason == "NO_ATTENUATION"
 
