@@ -26,7 +26,8 @@ def write_columns(path: Path, curve: Dataset, *, provenance: Mapping[str, Any]) 
     path
         Where it goes; if there is a file already, a number is added to the name.
     curve
-        (q,) with errors and an axis `q`; its metadata may have `dq`, a Dataset along q, and `steps`.
+        (q,), or of another dimension, with errors and an axis of that name, which the first column is called
+        by. Its metadata may have `dq`, or `d` and that name, a Dataset along it, and `steps`.
     provenance
         Script, commit and input files are named in the head.
 
@@ -40,14 +41,17 @@ def write_columns(path: Path, curve: Dataset, *, provenance: Mapping[str, Any]) 
     GumtreeError
         NO_CURVE, FILE_NOT_WRITABLE.
     """
-    if curve.dims != ("q",) or "q" not in curve.axes:
-        raise GumtreeError("NO_CURVE", f"{curve.name} is no curve over q: its dimensions are {curve.dims}.")
-    q = curve.axes["q"]
-    columns = {f"q ({q.unit})": q.centers, f"I ({curve.unit})": curve.values}
+    if curve.ndim != 1 or curve.dims[0] not in curve.axes:
+        raise GumtreeError(
+            "NO_CURVE", f"{curve.name} is no curve: it has {curve.sizes}, axes {[*curve.axes]}."
+        )
+    x = curve.dims[0]
+    axis = curve.axes[x]
+    columns = {f"{x} ({axis.unit})": axis.centers, f"I ({curve.unit})": curve.values}
     if curve.errors is not None:
         columns[f"dI ({curve.unit})"] = curve.errors
-    if isinstance(resolution := curve.metadata.get("dq"), Dataset):
-        columns[f"dq ({q.unit})"] = resolution.to(q.unit).values
+    if isinstance(resolution := curve.metadata.get(f"d{x}"), Dataset):
+        columns[f"d{x} ({axis.unit})"] = resolution.to(axis.unit).values
     head = [curve.title, str(curve.metadata.get("steps", "")), *origin(provenance), "  ".join(columns)]
     text = "\n".join(line for line in head if line)
     rows = np.column_stack(list(columns.values()))

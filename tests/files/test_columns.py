@@ -72,5 +72,14 @@ def test_an_existing_file_is_kept(curve, tmp_path):
 
 
 def test_what_is_no_curve_is_refused(tmp_path):
-    with pytest.raises(GumtreeError, match="no curve over q"):
+    with pytest.raises(GumtreeError, match="no curve"):
         write_columns(tmp_path / "iq.txt", Dataset([1.0]), provenance={})
+
+
+def test_the_first_column_of_another_curve_is_called_by_its_axis(tmp_path):
+    axes = {"two_theta": Axis([10.0, 10.1], "deg")}
+    pattern = Dataset([3.0, 2.0], [0.09, 0.04], dims=("two_theta",), axes=axes, unit="counts")
+    path = write_columns(tmp_path / "pattern.dat", pattern, provenance={})
+
+    assert path.read_text().splitlines()[1] == "# two_theta (deg)  I (counts)  dI (counts)"
+    assert np.loadtxt(path) == pytest.approx(np.array([[10, 3, 0.3], [10.1, 2, 0.2]]))
