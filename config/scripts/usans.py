@@ -29,7 +29,7 @@ class Usans(Script):
     corrections = group("Corrections")
     curve = group("Curve")
 
-    sample: Run = parameter(label="Sample", group="runs", live=True)
+    sample: Run = parameter(label="Sample", group="runs")
     empty: Run = parameter(label="Empty beam", group="runs")
     blocked: Run | None = parameter(
         None, label="Blocked beam", group="runs", help="Its mean is the background without beam."
@@ -90,7 +90,7 @@ class Usans(Script):
     )
     beam: Dataset = result(label="Height of the empty beam's peak", format="%.6g")
 
-    @action("Reduce", live=True)
+    @action("Reduce")
     def reduce(self) -> None:
         """Reduce to I(q)."""
         wavelength = self.wavelength or number(self.sample, "instrument/wavelength", "angstrom")

@@ -240,3 +240,25 @@ def test_the_command_writes_a_file_that_orsopy_reads(platypus, tmp_path, monkeyp
     again = load(tmp_path / "r.ort").data(CURVE)
     assert again.values == pytest.approx(data_set.data[:, 1])
     assert again.values[:20] == pytest.approx(np.ones(20), abs=0.06)
+
+
+def test_the_critical_edge_is_that_of_silicon(runs):
+    """Fresnel's formula, smeared by our resolution, with the scale of Q free: how far theta is right."""
+    from scipy.optimize import least_squares
+
+    work = load_script("reflectometry")(reflected=[runs[708]], direct=[runs[DIRECT]], critical_q=0.0095)
+    work.reduce()
+    curve = work.r["q", 0.0:0.03]
+    q, sigma = curve.axes["q"].values, curve.metadata["dq"].values
+    node, weight = np.polynomial.hermite_e.hermegauss(31)
+    weight = weight / weight.sum()
+    critical = np.sqrt(16 * np.pi * 2.07e-6)
+
+    def fresnel(scale: float) -> np.ndarray:
+        at = scale * (q[:, None] + sigma[:, None] * node)
+        below = np.sqrt((at**2 - critical**2).astype(complex))
+        return (np.abs((at - below) / (at + below)) ** 2) @ weight
+
+    error = np.hypot(curve.errors, 0.01 * curve.values)
+    found = least_squares(lambda p: (p[1] * fresnel(p[0]) - curve.values) / error, [1.0, 1.0])
+    assert found.x[0] == pytest.approx(1, abs=7e-3)
