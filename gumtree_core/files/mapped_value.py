@@ -96,7 +96,7 @@ class MappedValue:
                 ds, part = ds["point", _checked(point, ds.sizes["point"])], f"/{point}"
             return self._finished(ds, {} if len(asking) > 1 else expression.axes, look, part)
         except GumtreeError as error:
-            if self.context.source.name in error.message:
+            if key in error.message and self.context.source.name in error.message:
                 raise
             raise GumtreeError(
                 error.reason, f"{key} of {self.context.source.name}: {error.message}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -206,7 +207,7 @@ def _identity(source: Source, entry: str, tree: Tree, readers: Mapping[str, Mapp
         item = tree.item(paths[0]) if paths else None
         known.append(str(item.read()) if item is not None and np.prod(item.shape) <= 1 else "")
     if source.path is None:
-        return source.name
+        return f"{source.name}/{time.time_ns()}"  # each reading of a live system is a measurement of its own
     if not known[0]:
         return f"{source.path.resolve()}/{source.path.stat().st_mtime_ns}{entry}"
     return "/".join((source.name, *known)) + entry
