@@ -27,7 +27,7 @@ NEAR = SHARED | {
     "sample": 9, "empty_cell": 3, "blocked_beam": 4, "direct_beam": 1, "open_beam": 2, "shadow_radius": 45.0,
     "q_min": 0.035, "q_max": 0.42,
 }  # fmt: skip
-OVERLAP = (0.04, 0.09)
+OVERLAP = (0.04, 0.075)
 
 
 @pytest.fixture(scope="session")
@@ -149,7 +149,7 @@ def test_two_configurations_agree_on_absolute_scale_within_their_errors(near, fa
 
 def test_the_curve_is_that_of_silica_spheres_in_heavy_water(near, far):
     """The plateau of the spheres, a steep fall by their form factor, the incoherent level of the solvent."""
-    merged = merge([far.iq["q", 0.0105:0.09], near.iq["q", 0.05:0.4]])
+    merged = merge([far.iq["q", 0.0105:0.075], near.iq["q", 0.05:0.4]])
     q, values = merged.axes["q"].values, merged.values
 
     assert values[q < 0.013].mean() == pytest.approx(10.2, rel=0.02)
@@ -201,7 +201,7 @@ def test_the_whole_chain_on_the_command_line(parameters, tmp_path):
     gumtree("sans", "far.h5", **parameters(FAR))
     gumtree("sans", "near.h5", **parameters(NEAR))
     gumtree(
-        "sans_merge", "merged.h5", curves=["far.h5", "near.h5"], lowest=[0.0105, 0.05], highest=[0.09, 0.4]
+        "sans_merge", "merged.h5", curves=["far.h5", "near.h5"], lowest=[0.0105, 0.05], highest=[0.075, 0.4]
     )
     ours = read_nxcansas(tmp_path / "merged.h5")
     (theirs,) = sasdata.Loader().load(str(tmp_path / "merged.h5"))
