@@ -171,7 +171,7 @@ def minimise(problem: Problem, weigh: Weights) -> tuple[Array, list[str]]:
             with np.errstate(all="ignore"):
                 solved = least_squares(
                     lambda p: weigh.residual(problem.model(p, x)), start, bounds=(low, high), x_scale="jac",
-                    xtol=1e-12, ftol=1e-12, gtol=1e-12, max_nfev=2000 * len(names),
+                    xtol=1e-12, ftol=1e-12, gtol=1e-12, max_nfev=200 * (len(names) + 1),
                 )  # fmt: skip
         except ValueError as error:
             raise GumtreeError(

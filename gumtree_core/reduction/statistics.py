@@ -230,7 +230,7 @@ def outliers(counts: Dataset, threshold: float = 5.0, size: int = 5) -> NDArray[
         (y, x), or any dimensions; numbers of counts. Masked pixels are not judged, and are taken for as
         bright as the median of all.
     threshold
-        In standard deviations, on either side.
+        In standard deviations, on either side; above 0 and at most 30.
     size
         Width of the neighbourhood in pixels; odd, 3 or more. It must be wider than what is measured is
         steep: a beam spot of a few pixels is an outlier too.
@@ -243,13 +243,17 @@ def outliers(counts: Dataset, threshold: float = 5.0, size: int = 5) -> NDArray[
     Raises
     ------
     GumtreeError
-        BAD_COUNTS, BAD_NEIGHBOURHOOD.
+        BAD_COUNTS, BAD_NEIGHBOURHOOD, BAD_THRESHOLD.
     """
     from scipy.ndimage import median_filter
     from scipy.stats import norm, poisson
 
     if size < 3 or size % 2 == 0:
         raise GumtreeError("BAD_NEIGHBOURHOOD", f"A neighbourhood is 3, 5, 7, ... pixels wide, not {size}.")
+    if not 0 < threshold <= 30:
+        raise GumtreeError(
+            "BAD_THRESHOLD", f"The threshold is {threshold:g} standard deviations; give 1 to 30, 5 is usual."
+        )
     n = _counts(counts)
     known = np.isfinite(n)
     filled = np.where(known, n, np.median(n[known]) if known.any() else 0.0)

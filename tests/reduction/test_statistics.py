@@ -11,7 +11,7 @@ from scipy.stats import poisson as poisson_law
 from gumtree_core.data import Axis, Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.peaks import find_peaks
-from gumtree_core.reduction.regions import region
+from gumtree_core.reduction.region_statistics import region
 from gumtree_core.reduction.shapes import gaussian
 from gumtree_core.reduction.statistics import (
     credible_interval,
@@ -71,6 +71,7 @@ def test_a_masked_element_is_no_estimate_and_no_obstacle():
         (lambda: robust(Dataset([np.nan])), "NO_ELEMENTS"),
         (lambda: outliers(Dataset(np.ones((4, 4))), size=4), "BAD_NEIGHBOURHOOD"),
         (lambda: outliers(Dataset(np.full((4, 4), 0.5))), "BAD_COUNTS"),
+        (lambda: outliers(Dataset(np.ones((4, 4))), 40.0), "BAD_THRESHOLD"),
     ],
 )
 def test_what_cannot_be_estimated_is_refused(call, reason):

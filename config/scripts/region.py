@@ -1,0 +1,181 @@
+"""Statistics of a region of any detector, for an image, a scan or times of flight; a peak fitted to it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from gumtree_core.data import Dataset, poisson
+from gumtree_core.errors import GumtreeError
+from gumtree_core.files import Run
+from gumtree_core.reduction.fitting import fit
+from gumtree_core.reduction.normalization import rate
+from gumtree_core.reduction.region_statistics import box, polygon, region
+from gumtree_core.reduction.scans import POINT, scanned
+from gumtree_core.reduction.statistics import outliers
+from gumtree_core.scripts import Script, action, group, parameter, result
+
+
+class RegionOfInterest(Script):
+    """Sum up a region of a detector, and fit a peak.
+
+    The counts in a rectangle, an ellipse or a polygon: their sum, mean and spread, the centre of mass and the
+    width. A scan gives the sum over the motor, times of flight give a spectrum, an image its profile along x;
+    a peak is fitted to that curve, with a background. Errors know what all pixels share.
+    """
+
+    author = "GumTree on Tango"
+    version = "1.0"
+
+    data = group("Data")
+    where = group("Region")
+    peak_fit = group("Peak")
+
+    run: Run = parameter(label="Run", group="data", live=True)
+    normalization: Literal["none", "monitor", "time"] = parameter("none", label="Normalise to", group="data")
+    along: str = parameter(
+        "", label="Curve along", group="data",
+        help="A motor, or a dimension: point, time_of_flight, y, x. Empty: what was scanned, else x.",
+    )  # fmt: skip
+    zero_count_variance: float = parameter(
+        1.0, ge=0, le=1, label="Variance of zero counts", group="data", level="expert"
+    )
+
+    shape: Literal["everything", "rectangle", "ellipse", "polygon"] = parameter(
+        "everything", label="Shape", group="where"
+    )
+    x_min: int = parameter(0, ge=0, label="First pixel in x", unit="pixel", group="where")
+    x_max: int = parameter(
+        -1, ge=-1, label="Last pixel in x", unit="pixel", group="where", help="-1: the detector's last."
+    )
+    y_min: int = parameter(0, ge=0, label="First pixel in y", unit="pixel", group="where")
+    y_max: int = parameter(
+        -1, ge=-1, label="Last pixel in y", unit="pixel", group="where", help="-1: the detector's last."
+    )
+    polygon_x: list[float] = parameter([], label="Corners in x", unit="pixel", group="where")
+    polygon_y: list[float] = parameter([], label="Corners in y", unit="pixel", group="where")
+    outlier_threshold: float = parameter(
+        0.0, ge=0, le=20, label="Mask hot and dead pixels beyond", group="where",
+        help="In standard deviations from their neighbours, over all points; 0 masks none, 6 is usual.",
+    )  # fmt: skip
+
+    peak: Literal[
+        "none",
+        "gaussian",
+        "lorentzian",
+        "pseudo_voigt",
+        "voigt",
+        "split_gaussian",
+        "split_lorentzian",
+        "edge",
+    ] = parameter("gaussian", label="Shape of the peak", group="peak_fit")
+    background: Literal["none", "constant", "linear", "quadratic"] = parameter(
+        "constant", label="Background", group="peak_fit"
+    )
+    statistic: Literal["least squares", "poisson"] = parameter(
+        "least squares", label="Statistic", group="peak_fit",
+        help="'poisson' where there are points of few counts; these must not be normalised.",
+    )  # fmt: skip
+
+    curve: Dataset = result(label="Curve", ndim=1, x="position")
+    best: Dataset = result(label="Fitted curve", ndim=1, x="position")
+    image: Dataset = result(label="Region, all points", ndim=2)
+    total: Dataset = result(label="Sum")
+    mean: Dataset = result(label="Mean of a pixel")
+    sigma: Dataset = result(label="Standard deviation of the pixels")
+    maximum: Dataset = result(label="Highest pixel")
+    center_x: Dataset = result(label="Centre of mass in x")
+    center_y: Dataset = result(label="Centre of mass in y")
+    width_x: Dataset = result(label="Standard deviation in x")
+    width_y: Dataset = result(label="Standard deviation in y")
+    peak_center: Dataset = result(label="Centre of the peak")
+    peak_fwhm: Dataset = result(label="Full width at half maximum")
+    peak_area: Dataset = result(label="Area of the peak")
+    peak_height: Dataset = result(label="Height of the peak")
+    reduced_chi_square: float = result(label="Reduced chi-square")
+
+    @action("Evaluate", live=True)
+    def evaluate(self) -> None:
+        """Sum up the region, and fit the peak."""
+        counts = self._counts()
+        inside = self._inside(counts)
+        self.progress(0.2, "Statistics of the region")
+        chosen = counts.with_masks(outside=Dataset(~inside, dims=("y", "x")))
+        self.image = chosen.sum([dim for dim in counts.dims if dim not in ("y", "x")])
+        found = region(self.image, inside)
+        self.total, self.mean, self.sigma, self.maximum = found.total, found.mean, found.sigma, found.maximum
+        self.center_x, self.center_y = found.center["x"], found.center["y"]
+        self.width_x, self.width_y = found.width["x"], found.width["y"]
+        self.progress(0.6, "Curve")
+        self.curve = self._curve(chosen)
+        self.log(f"{int(found.pixels.values)} pixels hold {float(found.total.values):.6g} {found.total.unit}")
+        self._fit()
+        self.progress(1.0, "Evaluated")
+
+    def _counts(self) -> Dataset:
+        counts = self.run.data("detector/counts")
+        if not {"y", "x"} <= set(counts.dims):
+            raise GumtreeError(
+                "NOT_AN_IMAGE",
+                f"{self.run.name} holds counts of {', '.join(counts.dims)}, not of y and x.",
+            )
+        hot = None
+        if self.outlier_threshold:
+            seen = counts.sum([dim for dim in counts.dims if dim not in ("y", "x")])
+            hot = outliers(seen, self.outlier_threshold)
+            self.log(f"{int(hot.sum())} pixels are masked as hot or dead")
+        if self.normalization == "none":
+            data = poisson(counts, self.zero_count_variance)
+        else:
+            data = rate(self.run, self.normalization, zero_count_variance=self.zero_count_variance)
+        return data if hot is None else data.with_masks(outliers=Dataset(hot, dims=("y", "x")))
+
+    def _inside(self, counts: Dataset) -> np.ndarray:
+        shape = counts.sizes["y"], counts.sizes["x"]
+        if self.shape == "everything":
+            return np.ones(shape, dtype=bool)
+        if self.shape == "polygon":
+            return polygon(shape, self.polygon_x, self.polygon_y)
+        x = (self.x_min, shape[1] - 1 if self.x_max < 0 else self.x_max)
+        y = (self.y_min, shape[0] - 1 if self.y_max < 0 else self.y_max)
+        return box(shape, x, y, ellipse=self.shape == "ellipse")
+
+    def _curve(self, chosen: Dataset) -> Dataset:
+        """The sum over all dimensions but one, over its coordinate."""
+        free = [dim for dim in chosen.dims if dim not in ("y", "x")]
+        dim = self.along if self.along in chosen.dims else POINT if self.along else [*free, "x"][0]
+        if dim not in chosen.dims:
+            raise GumtreeError(
+                "NOT_SCANNED",
+                f"{self.run.name} is no scan of {self.along}: its dimensions are {', '.join(chosen.dims)}.",
+            )
+        curve = chosen.sum([each for each in chosen.dims if each != dim])
+        name = dim
+        if dim == POINT and self.along != POINT:
+            name, axis = scanned(self.run, self.along)
+        elif dim in curve.axes and curve.axes[dim].dims == (dim,):
+            axis = curve.axes[dim]
+        else:
+            axis = Dataset(np.arange(curve.sizes[dim], dtype=float), dims=(dim,), unit="pixel").as_axis()
+        return curve.replace(axes={"position": axis}, title=f"sum over {name}")
+
+    def _fit(self) -> None:
+        """Fit, if a peak is wanted and there is one; the sums are good without."""
+        self.best = self.peak_center = self.peak_fwhm = self.peak_area = self.peak_height = None
+        self.reduced_chi_square = None
+        if self.peak == "none":
+            return
+        model = self.peak if self.background == "none" else f"{self.peak} + {self.background}"
+        try:
+            found = fit(self.curve, model, axis="position", statistic=self.statistic)
+        except GumtreeError as error:
+            self.log(f"No peak: {error.message}")
+            return
+        self.log(found.report())
+        self.best = found.best
+        self.peak_center, self.peak_fwhm = found["center"], found["fwhm"]
+        self.reduced_chi_square = found.reduced_chi_square
+        if self.peak != "edge":
+            self.peak_area = found["area"]
+        self.peak_height = found["height"] if self.peak != "voigt" else None
