@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
+from gumtree_core.reduction.nonlinearity import position
+from gumtree_core.reduction.pixels import Pixels, QMap, of_vertices
 
 Array = NDArray[np.float64]
 
@@ -28,6 +31,8 @@ class Geometry:
         In mm.
     center_x, center_y
         Where the beam hits the detector, in pixels; pixel k spans k - 0.5 to k + 0.5.
+    nonlinearity_x, nonlinearity_y
+        c in mm of a detector that sees pixel k at c tan((k - middle) pixel size / c); 0: even pixels.
     """
 
     shape: tuple[int, int]
@@ -36,6 +41,8 @@ class Geometry:
     pixel_size_y: float
     center_x: float
     center_y: float
+    nonlinearity_x: float = 0.0
+    nonlinearity_y: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("distance", "pixel_size_x", "pixel_size_y"):
@@ -48,10 +55,41 @@ class Geometry:
     @property
     def radius(self) -> Array:
         """Distance of each pixel's centre from the beam, (y, x), in mm."""
-        y, x = np.indices(self.shape)
-        return np.asarray(
-            np.hypot((x - self.center_x) * self.pixel_size_x, (y - self.center_y) * self.pixel_size_y)
-        )
+        height, width = self.shape
+        return np.asarray(np.hypot(self.x(np.arange(width)), self.y(np.arange(height))[:, np.newaxis]))
+
+    def x(self, column: npt.ArrayLike) -> Array:
+        """Where a column is, in mm from the beam."""
+        return self._from_beam(column, self.shape[1], self.pixel_size_x, self.nonlinearity_x, self.center_x)
+
+    def y(self, row: npt.ArrayLike) -> Array:
+        """Where a row is, in mm from the beam."""
+        return self._from_beam(row, self.shape[0], self.pixel_size_y, self.nonlinearity_y, self.center_y)
+
+    @staticmethod
+    def _from_beam(pixel: npt.ArrayLike, number: int, size: float, curvature: float, center: float) -> Array:
+        if not curvature:
+            return np.asarray((np.asarray(pixel) - center) * size)
+        here, beam = (position(at, number, size, curvature) for at in (pixel, center))
+        return np.asarray(here - beam)
+
+    @property
+    def pixels(self) -> Pixels:
+        """Where the pixels are in space, (y, x)."""
+        height, width = self.shape
+        return Pixels(self._points(np.arange(height), np.arange(width)), self._corners)
+
+    def q_map(self, wavelength: float) -> QMap:
+        """qx, qy, qz and phi of each pixel, (y, x); as `Pixels.q_map`."""
+        return self.pixels.q_map(wavelength)
+
+    def _points(self, rows: npt.ArrayLike, columns: npt.ArrayLike) -> Array:
+        x, y = np.meshgrid(self.x(columns), self.y(rows))
+        return np.stack([x, y, np.full(x.shape, self.distance)], axis=-1)
+
+    def _corners(self) -> Array:
+        height, width = self.shape
+        return of_vertices(self._points(np.arange(height + 1) - 0.5, np.arange(width + 1) - 0.5))
 
     @property
     def two_theta(self) -> Array:
@@ -118,6 +156,8 @@ def geometry(
         pixel_size_y=pixel_size or number(run, "detector/pixel_size_y", "mm"),
         center_x=center[0],
         center_y=center[1],
+        nonlinearity_x=number(run, "detector/nonlinearity_x", "mm", 0.0),
+        nonlinearity_y=number(run, "detector/nonlinearity_y", "mm", 0.0),
     )
 
 

@@ -1,179 +1,146 @@
-"""What a region of a detector holds: sum, mean, spread, centre of mass, width."""
+"""Parts of the plane of q, and what runs along them: the shapes of integration."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gumtree_core.data import Axis, Dataset
+from gumtree_core.data import Axis
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.propagation import folded
+from gumtree_core.reduction.integration_members import Split, Whole
+from gumtree_core.reduction.integration_plan import Plan
+from gumtree_core.reduction.pixels import Array, QMap
+
+HALF = 180.0
 
 
 @dataclass(frozen=True)
 class Region:
-    """Statistics of the elements in a region, for each point of the dimensions that it does not have.
+    """A convex part of the plane: within half-planes, and between two values of |q|.
 
     Attributes
     ----------
-    pixels
-        How many elements took part.
-    total, mean
-        Sum and average.
-    sigma
-        Standard deviation of the elements about their mean (n - 1 in the denominator).
-    minimum, maximum
-        Of the elements.
-    center
-        Centre of mass along each dimension of the region, in the unit of its axis, of pixels without one.
-    width
-        Standard deviation of the distribution along each dimension: 2.355 times it is the fwhm of a Gaussian.
+    planes
+        (a, b, c): q (a cos(phi) + b sin(phi)) >= c; in pairs of limits, of which the first belongs to the
+        region and the second does not.
+    lowest, highest
+        Of |q|, in 1/angstrom.
+    azimuth
+        Where the planes are those of a wedge: its lowest azimuth and its width, in deg.
     """
 
-    pixels: Dataset
-    total: Dataset
-    mean: Dataset
-    sigma: Dataset
-    minimum: Dataset
-    maximum: Dataset
-    center: Mapping[str, Dataset]
-    width: Mapping[str, Dataset]
+    planes: tuple[tuple[float, float, float], ...] = ()
+    lowest: float = 0.0
+    highest: float = np.inf
+    azimuth: tuple[float, float] | None = None
+
+    def holds(self, q_map: QMap) -> NDArray[np.bool_]:
+        """Whether the centre of each pixel is inside."""
+        inside = (q_map.q >= self.lowest) & (q_map.q < self.highest)
+        if self.azimuth is not None:
+            lowest, width = self.azimuth
+            return np.asarray(inside & ((np.rad2deg(q_map.phi) - lowest) % 360 < width))
+        u, v = q_map.q * np.cos(q_map.phi), q_map.q * np.sin(q_map.phi)
+        for k, (a, b, c) in enumerate(self.planes):
+            across = a * u + b * v
+            inside &= across > c if k % 2 else across >= c
+        return np.asarray(inside)
 
 
-def region(
-    data: Dataset, inside: NDArray[np.bool_] | None = None, dims: Sequence[str] = ("y", "x")
-) -> Region:
-    """Statistics of a region.
+def wedge(middle: float, width: float) -> tuple[Region, ...]:
+    """The azimuths within `width` about `middle`, in deg; in parts where they are more than a half."""
+    if not 0 < width <= 2 * HALF:
+        raise GumtreeError("BAD_SECTOR", f"A sector is above 0 and at most 360 deg wide, not {width:g} deg.")
+    if width == 2 * HALF:
+        return (Region(),)
+    if width > HALF:
+        return (*wedge(middle - width / 4, width / 2), *wedge(middle + width / 4, width / 2))
+    low, high = np.deg2rad((middle - width / 2, middle + width / 2))
+    planes = ((-np.sin(low), np.cos(low), 0.0), (np.sin(high), -np.cos(high), 0.0))
+    limits = tuple((float(a), float(b), c) for a, b, c in planes)
+    return (Region(limits, azimuth=(middle - width / 2, width)),)
 
-    With n the elements and x their coordinate: centre c = sum(n x) / sum(n), width s^2 = sum(n (x - c)^2) /
-    sum(n); errors by dc/dn = (x - c) / sum(n) and ds/dn = ((x - c)^2 - s^2) / (2 s sum(n)).
 
-    Parameters
-    ----------
-    data
-        Of any dimensions, with `dims` among them: an image, a scan, time-of-flight data.
-    inside
-        True in the region, in the shape of `dims`, such as a mask of a rectangle, an ellipse or a polygon;
-        all unless given. What is masked or NaN takes no part.
-    dims
-        The dimensions of the region.
-
-    Raises
-    ------
-    GumtreeError
-        BAD_REGION where it does not fit the data or has no element.
-    """
-    missing = [dim for dim in dims if dim not in data.dims]
-    if missing or not dims:
-        raise GumtreeError(
-            "BAD_REGION", f"{data.name} has no dimension {', '.join(missing)}; it has {', '.join(data.dims)}."
-        )
-    names = tuple(dim for dim in data.dims if dim in dims)
-    chosen = _chosen(data, inside, tuple(dims), names)
-    unknown = ~np.isfinite(data.values)
-    data = data.with_masks(outside=Dataset(~chosen, dims=names))
-    if unknown.any():
-        data = data.with_masks(not_a_number=unknown)
-    data = _cut(_with_coordinates(data, names), chosen, names)
-    kept = ~data.mask if data.mask is not None else np.ones(data.shape, dtype=bool)
-    axes = tuple(data.dims.index(dim) for dim in names)
-    rest = tuple(dim for dim in data.dims if dim not in names)
-    sizes = np.asarray(kept.sum(axis=axes))
-    if not sizes.any():
-        raise GumtreeError(
-            "BAD_REGION", f"The region of {data.name} holds only masked elements; choose another."
-        )
-    along = {name: data.axes[name] for name in data.axes if set(data.axes[name].dims or ()) <= set(rest)}
-    pixels = Dataset(sizes, dims=rest, axes=along)
-    center, width = {}, {}
-    for dim in names:
-        center[dim], width[dim] = _moments(data, dim, names, kept)
+def strip(angle: float, width: float, offset: float = 0.0) -> Region:
+    """A strip of a width in 1/angstrom along a line in the direction `angle` (deg), `offset` to its left."""
+    if not width > 0:
+        raise GumtreeError("BAD_WIDTH", f"The width of a cut is {width:g} 1/angstrom; it must be above 0.")
+    a = np.deg2rad(angle)
+    sine, cosine = float(np.sin(a)), float(np.cos(a))
     return Region(
-        pixels=pixels,
-        total=data.sum(names),
-        mean=data.mean(names),
-        sigma=data.std(names, ddof=1),
-        minimum=data.min(names),
-        maximum=data.max(names),
-        center=center,
-        width=width,
+        ((-sine, cosine, offset - width / 2), (sine, -cosine, -offset - width / 2)),
     )
 
 
-def _chosen(
-    data: Dataset, inside: NDArray[np.bool_] | None, given: tuple[str, ...], names: tuple[str, ...]
-) -> NDArray[np.bool_]:
-    shape = tuple(data.sizes[dim] for dim in given)
-    mask = np.ones(shape, dtype=bool) if inside is None else np.asarray(inside)
-    if mask.shape != shape or mask.dtype != np.bool_:
-        raise GumtreeError(
-            "BAD_REGION",
-            f"The region is {mask.dtype} of shape {mask.shape}; {data.name} needs booleans of shape {shape} "
-            f"for {', '.join(given)}.",
+Kind = Literal["radial", "angular", "linear", "map"]
+_KINDS = {"radial": 0, "angular": 1, "linear": 2, "map": 3}
+
+
+def plan(
+    q_map: QMap,
+    regions: tuple[Region, ...],
+    kind: Kind,
+    axes: tuple[Axis, ...],
+    angle: float = 0.0,
+    *,
+    split: bool,
+) -> Plan:
+    """A plan of the pixels in some regions that do not overlap, over bins of |q|, of the azimuth in deg, of
+    the component of q in the direction `angle` in deg, or of (qy, qx)."""
+    if not split:
+        index = _index(q_map, kind, axes, angle)
+        inside = np.zeros(q_map.shape, dtype=bool)
+        for region in regions:
+            inside |= region.holds(q_map)
+        number = int(np.prod([axis.values.size - 1 for axis in axes]))
+        return Plan(q_map.shape, Whole.of_index(np.where(inside, index, -1), number), axes)
+    corners = np.ascontiguousarray(q_map.corners().reshape(-1, 4, 2))
+    kernel = importlib.import_module("gumtree_core.reduction.splitting_kernels")
+    edges = np.asarray(axes[-1].values, dtype=np.float64)
+    other = np.asarray(axes[0].values, dtype=np.float64)
+    if kind == "angular":
+        edges = np.deg2rad(edges)
+    parts = [
+        kernel.split(
+            corners,
+            np.array(region.planes, dtype=np.float64).reshape(-1, 3),
+            region.lowest, region.highest, _KINDS[kind], edges, other, np.deg2rad(angle),
         )
-    if not mask.any():
-        raise GumtreeError(
-            "BAD_REGION", f"The region has no element of {data.name}; is it outside of the detector?"
-        )
-    return mask.transpose([given.index(dim) for dim in names])
+        for region in regions
+    ]  # fmt: skip
+    number = int(np.prod([axis.values.size - 1 for axis in axes]))
+    return Plan(q_map.shape, _merged(parts, number), axes)
 
 
-def _cut(data: Dataset, chosen: NDArray[np.bool_], names: tuple[str, ...]) -> Dataset:
-    """The smallest box with the region; so the work goes with the region and not with the detector."""
-    for axis, dim in enumerate(names):
-        others = tuple(k for k in range(len(names)) if k != axis)
-        there = np.flatnonzero(chosen.any(axis=others))
-        data = data[dim, int(there[0]) : int(there[-1]) + 1]
-    return data
+def _index(q_map: QMap, kind: Kind, axes: tuple[Axis, ...], angle: float) -> NDArray[np.intp]:
+    u, v = q_map.q * np.cos(q_map.phi), q_map.q * np.sin(q_map.phi)
+    if kind == "radial":
+        return places(q_map.q, axes[0].values)
+    if kind == "angular":
+        edges = axes[0].values
+        phi = (np.rad2deg(q_map.phi) - edges[0]) % 360 + edges[0]
+        return places(phi, edges)
+    if kind == "linear":
+        a = np.deg2rad(angle)
+        return places(u * np.cos(a) + v * np.sin(a), axes[0].values)
+    rows, columns = places(v, axes[0].values), places(u, axes[1].values)
+    return np.where((rows < 0) | (columns < 0), -1, rows * (axes[1].values.size - 1) + columns)
 
 
-def _moments(
-    data: Dataset, dim: str, names: tuple[str, ...], kept: NDArray[np.bool_]
-) -> tuple[Dataset, Dataset]:
-    """Centre and width along one dimension, with their errors in one sum each."""
-    axis = data.axes[dim]
-    x = np.asarray(axis.centers, dtype=np.float64)
-    position = data.dims.index(dim)
-    x = x.reshape([-1 if k == position else 1 for k in range(data.ndim)])
-    axes = tuple(data.dims.index(each) for each in names)
-    n = np.where(kept, data.values, 0.0)
-    total = n.sum(axis=axes, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        total = np.where(total > 0, total, np.nan)
-        center = (n * x).sum(axis=axes, keepdims=True) / total
-        second = (n * np.square(x - center)).sum(axis=axes, keepdims=True) / total
-        width = np.sqrt(second)
-        by_center = np.broadcast_to((x - center) / total, data.shape)
-        by_width = (np.square(x - center) - second) / (2 * width * total)
-        by_width = np.broadcast_to(np.where(width > 0, by_width, 0.0), data.shape)
-    return (
-        _scalar(data, by_center, center.squeeze(axes), axis.unit, names, f"centre {dim}"),
-        _scalar(data, by_width, width.squeeze(axes), axis.unit, names, f"width {dim}"),
-    )
+def places(coordinate: Array, edges: Array) -> NDArray[np.intp]:
+    """The bin of each coordinate, which begins with its lower edge; -1 for none."""
+    index = np.searchsorted(edges, coordinate, side="right") - 1
+    return np.where((coordinate >= edges[0]) & (coordinate < edges[-1]), index, -1)
 
 
-def _with_coordinates(data: Dataset, names: tuple[str, ...]) -> Dataset:
-    """The data with one coordinate along each dimension of the region: its axis or its pixels."""
-    for dim in names:
-        if dim not in data.axes or data.axes[dim].dims != (dim,):
-            pixels = Axis(np.arange(data.sizes[dim]), "pixel", (dim,))
-            data = data.with_axes(**{dim: pixels})
-    return data
-
-
-def _scalar(
-    data: Dataset,
-    derivative: NDArray[np.float64],
-    values: NDArray[np.float64],
-    unit: str,
-    names: tuple[str, ...],
-    title: str,
-) -> Dataset:
-    lost = np.isnan(values)
-    found = folded(data, np.nan_to_num(derivative), values, unit, names).replace(title=title)
-    rest = {name: axis for name, axis in data.axes.items() if set(axis.dims or ()) <= set(found.dims)}
-    found = found.replace(axes=rest)
-    return found.with_masks(no_counts=lost) if lost.any() else found
+def _merged(parts: list[Any], number: int) -> Split:
+    """The parts of all regions, sorted by pixel, each pair of pixel and bin once."""
+    pixel, at, share = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    if len(parts) > 1:
+        pairs, back = np.unique(pixel * number + at, return_inverse=True)
+        pixel, at, share = pairs // number, pairs % number, np.bincount(back, share, pairs.size)
+    return Split(pixel.astype(np.intp), at.astype(np.intp), share, number)
