@@ -100,8 +100,7 @@ class Run(Mapping[str, Value]):
         GumtreeError
             NO_POINT, when a key is asked for.
         """
-        items = {key: partial(self._at, key, point) for key in self._items}
-        return Run(items, path=self.path, format=self.format)
+        return self._with({key: partial(self._at, key, point) for key in self._items})
 
     def where(self, key: str) -> str:
         """Where the value of a key stands in the file, and how it is made from that; empty if unknown."""
@@ -109,7 +108,7 @@ class Run(Mapping[str, Value]):
 
     def eager(self) -> Run:
         """The same with all values in memory, so that it can be pickled."""
-        return Run({key: self[key] for key in self}, path=self.path, format=self.format)
+        return self._with({key: self[key] for key in self})
 
     def sha256(self) -> str:
         """The digest of the file; empty for a live run."""
@@ -121,6 +120,12 @@ class Run(Mapping[str, Value]):
             return ""
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _with(self, items: Mapping[str, Value | Callable[[], Value]]) -> Run:
+        """Other items of the same file."""
+        run = Run(items, path=self.path, format=self.format)
+        run._where = self._where
+        return run
 
     def _at(self, key: str, point: int | slice) -> Value:
         item = self._items[key]
@@ -136,6 +141,11 @@ class Run(Mapping[str, Value]):
         return value["point", point]
 
     def _missing(self, key: str) -> GumtreeError:
+        from gumtree_core.files.dictionary import dictionary  # which needs a while, for the first time
+
+        meant = dictionary().called(key)
+        if meant in self._items:
+            return GumtreeError("KEY_MISSING", f"{self.name} has no {key}: the key is called {meant}.")
         near = difflib.get_close_matches(key, self._items, n=3, cutoff=0.4) or sorted(self._items)
         return GumtreeError(
             "KEY_MISSING", f"{self.name} has no {key}. It has {', '.join(near)}; `gumtree inspect` shows all."

@@ -170,3 +170,11 @@ def test_two_concepts_never_share_a_synonym():
     words = [word.casefold() for concept in dictionary().concepts.values() for word in concept.synonyms]
 
     assert len(words) == len(set(words))
+
+
+def test_who_asks_a_run_for_a_synonym_is_told_the_key(folder, reactor):
+    (folder / "reactor.yaml").write_text(MAPPING)
+
+    with pytest.raises(GumtreeError, match="called detector/distance") as caught:
+        load(reactor)["L2"]
+    assert caught.value.reason == "KEY_MISSING"
