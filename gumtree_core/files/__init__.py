@@ -58,8 +58,8 @@ def load(path: str | Path) -> Run:
             return read(path)
     raise GumtreeError(
         "FILE_FORMAT_UNKNOWN",
-        f"{path} is of no known format. Known are HDF5 (NeXus), ORNL's SANS XML, the NCNR's VAX files, and "
-        "ORSO's .ort.",
+        f"{path} is of no known format. Known are HDF5 (NeXus), ORNL's SANS XML, the NCNR's VAX files, "
+        "ORSO's .ort, and powder patterns as CIF.",
     )
 
 
@@ -100,10 +100,12 @@ def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Ru
     from gumtree_core.files.nist_vax import is_nist_mask, is_nist_vax, read_nist_mask, read_nist_vax
     from gumtree_core.files.ornl import is_ornl, read_ornl
     from gumtree_core.files.orso import is_orso, read_orso
+    from gumtree_core.files.powder_cif import is_powder_cif, read_powder_cif
 
     return (
         (is_ornl, read_ornl),
         (is_nist_vax, read_nist_vax),
         (is_nist_mask, read_nist_mask),
         (is_orso, read_orso),
+        (is_powder_cif, read_powder_cif),
     )

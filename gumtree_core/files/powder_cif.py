@@ -90,11 +90,12 @@ def _lines(pattern: Dataset, provenance: Mapping[str, Any]) -> Iterator[str]:
     yield from _item("_audit_creation_date", time[:10] or "?")
     yield from _item("_audit_creation_method", f"GumTree on Tango, {provenance.get('script', '')}")
     yield from _item("_pd_block_id", f"{time}|{title}||".replace(" ", "_"))
-    yield from _item("_pd_calc_method", "?")
     yield from _item("_pd_spec_special_details", title)
     for key, name in TEXTS.items():
         if pattern.metadata.get(key):
-            yield from _item(name, str(pattern.metadata[key]))
+            text = str(pattern.metadata[key])
+            # Dates of CIF have a T before the time.
+            yield from _item(name, text.replace(" ", "T", 1) if "datetime" in name else text)
     probe = str(pattern.metadata.get("source/probe", ""))
     if probe in ("neutron", "x-ray", "electron"):
         yield from _item("_diffrn_radiation_probe", probe)
@@ -133,7 +134,9 @@ def bracketed(value: float, error: float) -> str:
 def _item(name: str, value: str) -> Iterator[str]:
     """A name and a value in one line, or as a text of several."""
     value = value.strip() or "?"
-    if "\n" in value or ("'" in value and '"' in value):
+    if value == "?":
+        yield f"{name} ?"
+    elif "\n" in value or ("'" in value and '"' in value):
         yield from _text(name, value)
     elif re.fullmatch(r"[A-Za-z0-9.+(-][^\s'\"]*", value) and not _reserved(value):
         yield f"{name} {value}"
@@ -155,14 +158,9 @@ def _text(name: str, value: str) -> Iterator[str]:
     yield ";"
 
 
-def is_powder_cif(path: Path) -> bool:
-    """Whether a file is a CIF with a powder pattern."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(1 << 20)
-    except OSError:
-        return False
-    return b"data_" in head and b"_pd_" in head
+def is_powder_cif(path: Path, head: bytes) -> bool:
+    """Whether a file is a CIF with a powder pattern; `head` is how it begins."""
+    return re.search(rb"^data_\S", head, re.M | re.I) is not None and b"\n_pd_" in head
 
 
 def read_powder_cif(path: Path) -> Run:

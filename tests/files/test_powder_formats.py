@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gumtree_core.data import Axis, Dataset, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.powder_cif import bracketed, is_powder_cif, read_powder_cif, write_powder_cif
+from gumtree_core.files import load
+from gumtree_core.files.powder_cif import bracketed, read_powder_cif, write_powder_cif
 from gumtree_core.files.powder_formats import write_fxye, write_xye
 
 PROVENANCE = {
@@ -102,10 +103,10 @@ def test_cif_is_read_by_gemmi(pattern, kept, tmp_path):
 
 def test_cif_restores_pattern_and_settings(pattern, kept, tmp_path):
     path = write_powder_cif(tmp_path / "a.cif", pattern, provenance=PROVENANCE)
-    run = read_powder_cif(path)
+    run = load(path)
     read = run.data("reduced/pattern")
 
-    assert is_powder_cif(path)
+    assert run.format == "pdcif"
     assert read.axes["two_theta"].values == pytest.approx(np.delete(ANGLES, 5))
     assert np.abs((read.values - kept.values) / kept.errors).max() < 1e-3
     assert read.variances == pytest.approx(kept.variances)
