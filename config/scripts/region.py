@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from gumtree_core.data import Dataset, poisson
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.reduction.fitting import fit
+from gumtree_core.reduction.fitting import FitWarning, fit
 from gumtree_core.reduction.normalization import rate
 from gumtree_core.reduction.region_statistics import box, polygon, region
 from gumtree_core.reduction.scans import POINT, scanned
@@ -158,7 +159,9 @@ class RegionOfInterest(Script):
             axis = curve.axes[dim]
         else:
             axis = Dataset(np.arange(curve.sizes[dim], dtype=float), dims=(dim,), unit="pixel").as_axis()
-        return curve.replace(axes={"position": axis}, title=f"sum over {name}")
+        curve = curve.replace(axes={"position": axis}, title=f"sum over {name}")
+        beyond = curve.masks.get("outside")
+        return curve if beyond is None else curve[~beyond]
 
     def _fit(self) -> None:
         """Fit, if a peak is wanted and there is one; the sums are good without."""
@@ -168,7 +171,9 @@ class RegionOfInterest(Script):
             return
         model = self.peak if self.background == "none" else f"{self.peak} + {self.background}"
         try:
-            found = fit(self.curve, model, axis="position", statistic=self.statistic)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FitWarning)  # they stand in the report
+                found = fit(self.curve, model, axis="position", statistic=self.statistic)
         except GumtreeError as error:
             self.log(f"No peak: {error.message}")
             return

@@ -36,6 +36,7 @@ class Problem:
     names: tuple[str, ...] = ()
     vector: Dataset = field(default_factory=lambda: Dataset(0.0))
     steps: Array = field(default_factory=lambda: np.zeros(0))
+    at_bound: list[str] = field(default_factory=list)
 
     @property
     def x(self) -> Array:
@@ -47,7 +48,7 @@ class Problem:
         parameter = self.parameters[name]
         if parameter.expr:
             return f"= {parameter.expr}"
-        return "fixed" if not parameter.vary else "at its bound"
+        return "at its bound" if name in self.at_bound else "fixed"
 
     def model(self, values: Array, x: Array, only: str = "") -> Array:
         """The model at x for values of the varied parameters; `only` takes the terms of that name."""
@@ -191,6 +192,7 @@ def minimise(problem: Problem, weigh: Weights) -> tuple[Array, list[str]]:
                 if np.isfinite(bound) and abs(start[k] - bound) <= AT_BOUND * span[k]:
                     start[k] = bound
                     notes.append(f"{name} is at its bound of {bound:g}")
+                    problem.at_bound.append(name)
                     parameters[name].set(value=bound, vary=False)
         problem.names = tuple(name for name in names if parameters[name].vary)
         start = start[[parameters[name].vary for name in names]]

@@ -263,8 +263,8 @@ def outliers(counts: Dataset, threshold: float = 5.0, size: int = 5) -> NDArray[
     # A Poisson distribution of mean m has its median between m - ln 2 and m + 1 / 3 (Choi, Proc. Am. Math.
     # Soc. 121 (1994) 245); the median of some pixels has pi / 2 of the variance of their mean.
     probability = norm.sf(threshold * np.sqrt(1 + np.pi / 2 / around.sum()))
-    high = filled > poisson.isf(probability, expected + np.log(2))
-    low = filled < poisson.ppf(probability, np.maximum(expected - 1 / 3, 0.0))
+    high = poisson.sf(filled - 1, expected + np.log(2)) < probability
+    low = poisson.cdf(filled, np.maximum(expected - 1 / 3, 0.0)) < probability
     return np.asarray(known & (high | low))
 
 

@@ -345,7 +345,7 @@ def test_a_parameter_at_its_bound_is_told_and_has_no_error():
 
     assert found["fwhm"].errors is None
     assert float(found["fwhm"].values) == 0.3
-    assert "at its bound" in found.report()
+    assert "(at its bound)" in found.report()
     assert "gaussian_fwhm" not in found.names
 
 
