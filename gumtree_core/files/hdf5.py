@@ -115,6 +115,7 @@ class Hdf5Tree:
         self._path = path
         self._folder = path.resolve().parent
         self._stack = stack
+        self._nodes: dict[str, Any] = {}
 
     def names(self, group: str) -> Iterable[str]:
         """What is in a group."""
@@ -145,19 +146,27 @@ class Hdf5Tree:
         return Hdf5Item(node, self._path, self._folder) if isinstance(node, h5py.Dataset) else None
 
     def _node(self, path: str) -> Any:
-        try:
-            return self._walk(path)
-        except GumtreeError:
-            raise
-        except FAILURES as error:
-            raise GumtreeError("FILE_DAMAGED", f"{path} cannot be found in {self._path}: {error}.") from error
+        """What stands at a path; None if nothing does. Looked up once."""
+        path = path.strip("/")
+        if not path:
+            return self._file
+        if path not in self._nodes:
+            above, _, name = path.rpartition("/")
+            try:
+                self._nodes[path] = self._walk(self._node(above), [name], path)
+            except FAILURES as error:
+                raise GumtreeError(
+                    "FILE_DAMAGED", f"{path} cannot be found in {self._path}: {error}."
+                ) from error
+        return self._nodes[path]
 
-    def _walk(self, path: str) -> Any:
-        node: Any = self._file
-        parts = [part for part in path.split("/") if part not in ("", ".")]
+    def _walk(self, node: Any, parts: list[str], path: str) -> Any:
+        """Follow names from a group on, and the links that stand there."""
         hops = 0
         while parts:
             name = parts.pop(0)
+            if name in ("", "."):
+                continue
             link = node.get(name, getlink=True) if isinstance(node, h5py.Group) else None
             if link is None:
                 return None
@@ -170,7 +179,7 @@ class Hdf5Tree:
                     "FILE_DAMAGED",
                     f"{path} of {self._path} is a link that leads in a circle: nothing is read.",
                 )
-            parts = [part for part in link.path.split("/") if part not in ("", ".")] + parts
+            parts = [*link.path.split("/"), *parts]
             if isinstance(link, h5py.ExternalLink):
                 node = self._outside(path, node, link.filename)
             elif link.path.startswith("/"):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gumtree_core.data import Axis, Dataset, scalar
-from gumtree_core.data.units import conversion, parse_quantity
+from gumtree_core.data.units import canonical, conversion, parse_quantity
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import mapping_steps
 from gumtree_core.files.dictionary import Concept, Expression, FileMapping
@@ -176,7 +176,7 @@ class MappedValue:
         stated = item.unit.strip()
         unit = known_unit(self.expression.units.get(stated, stated))
         if not unit and self.expression.unit is not None:
-            unit = self.expression.unit
+            unit = canonical(self.expression.unit)
         if not unit and not self.expression.then and self.concept.unit not in UNITLESS:
             said = f"the unit {stated!r}, which is not known" if stated else "no unit"
             raise GumtreeError(

@@ -11,6 +11,8 @@ import pytest
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import load
 from gumtree_core.files.dictionary import dictionary, dictionary_files
+from gumtree_core.files.dictionary_yaml import read_dictionary
+from gumtree_core.paths import config_directory
 
 MAPPING = """\
 title: Somebody's reactor
@@ -146,6 +148,13 @@ def test_what_is_no_table_is_told_with_its_file(folder, reactor, content):
     with pytest.raises(GumtreeError, match=r"reactor\.yaml") as caught:
         load(reactor)
     assert caught.value.reason == "BAD_DICTIONARY"
+
+
+def test_what_is_shipped_has_no_mistakes(tmp_path):
+    (tmp_path / "elsewhere").symlink_to(config_directory() / "dictionaries")
+    copies = [tmp_path / "elsewhere" / path.name for path in dictionary_files()]
+
+    assert read_dictionary(copies).mappings
 
 
 def test_the_shipped_mappings_are_all_told_what_they_were_tested_on():
