@@ -40,7 +40,13 @@ class RegionOfInterest(Script):
         help="A motor, or a dimension: point, time_of_flight, y, x. Empty: what was scanned, else x.",
     )  # fmt: skip
     zero_count_variance: float = parameter(
-        1.0, ge=0, le=1, label="Variance of zero counts", group="data", level="expert"
+        1.0,
+        ge=0,
+        le=1,
+        label="Variance of zero counts",
+        group="data",
+        level="expert",
+        help="Of a point of the curve.",
     )
 
     shape: Literal["everything", "rectangle", "ellipse", "polygon"] = parameter(
@@ -127,9 +133,10 @@ class RegionOfInterest(Script):
             hot = outliers(seen, self.outlier_threshold)
             self.log(f"{int(hot.sum())} pixels are masked as hot or dead")
         if self.normalization == "none":
-            data = poisson(counts, self.zero_count_variance)
+            data = poisson(counts, 0)
         else:
-            data = rate(self.run, self.normalization, zero_count_variance=self.zero_count_variance)
+            data = rate(self.run, self.normalization, zero_count_variance=0)
+        self._scale = float(np.nansum(data.values))
         return data if hot is None else data.with_masks(outliers=Dataset(hot, dims=("y", "x")))
 
     def _inside(self, counts: Dataset) -> np.ndarray:
@@ -151,7 +158,7 @@ class RegionOfInterest(Script):
                 "NOT_SCANNED",
                 f"{self.run.name} is no scan of {self.along}: its dimensions are {', '.join(chosen.dims)}.",
             )
-        curve = chosen.sum([each for each in chosen.dims if each != dim])
+        curve = self._with_empty_points(chosen.sum([each for each in chosen.dims if each != dim]))
         name = dim
         if dim == POINT and self.along != POINT:
             name, axis = scanned(self.run, self.along)
@@ -162,6 +169,15 @@ class RegionOfInterest(Script):
         curve = curve.replace(axes={"position": axis}, title=f"sum over {name}")
         beyond = curve.masks.get("outside")
         return curve if beyond is None else curve[~beyond]
+
+    def _with_empty_points(self, curve: Dataset) -> Dataset:
+        """Give points without counts an error, after the sum: one of each empty pixel would add up."""
+        if curve.variances is None or not self.zero_count_variance:
+            return curve
+        counted = float(np.sum(self.run.data("detector/counts").values))
+        scale = self._scale / counted if counted else 1.0
+        empty = np.where(curve.variances == 0, self.zero_count_variance * scale**2, 0.0)
+        return curve + Dataset(np.zeros(curve.shape), empty, dims=curve.dims, unit=curve.unit)
 
     def _fit(self) -> None:
         """Fit, if a peak is wanted and there is one; the sums are good without."""
