@@ -128,6 +128,8 @@ class MappedValue:
         if ds.dims[:1] != ("point",):
             return ds, ""
         if ds.shape[0] == 1:
+            if point is not None and expression.dims and self.concept.points:
+                _checked(point, 1)
             return ds["point", 0], ""
         return ds, ""
 
@@ -174,11 +176,12 @@ class MappedValue:
 
     def _made(self, values: Any, dims: tuple[str, ...], item: Item) -> Dataset:
         stated = item.unit.strip()
-        unit = known_unit(self.expression.units.get(stated, stated))
-        if not unit and self.expression.unit is not None:
+        meant = self.expression.units.get(stated, stated)
+        unit = known_unit(meant)
+        if not unit and not meant and self.expression.unit is not None:
             unit = canonical(self.expression.unit)
-        if not unit and not self.expression.then and self.concept.unit not in UNITLESS:
-            said = f"the unit {stated!r}, which is not known" if stated else "no unit"
+        if not unit and self.concept.unit not in UNITLESS and (meant or not self.expression.then):
+            said = f"the unit {meant!r}, which is not known" if meant else "no unit"
             raise GumtreeError(
                 "BAD_UNIT",
                 f"{self.expression} has {said}; say in the mapping what it is (`unit:` or `units:`).",
@@ -187,7 +190,8 @@ class MappedValue:
 
     def _finished(self, ds: Dataset, axes: Mapping[str, str], look: Look, part: str) -> Dataset:
         concept, expression = self.concept, self.expression
-        wanted = concept.unit if concept.unit is not None else ds.unit
+        own = concept.unit is None or expression.poisson is False
+        wanted = ds.unit if own or concept.unit is None else concept.unit
         values = ds.values
         if ds.unit != wanted and not (not ds.unit and wanted in UNITLESS):
             found = conversion(ds.unit, wanted)
@@ -202,7 +206,7 @@ class MappedValue:
             "poisson" if poisson else None,
             dims=ds.dims,
             axes=dict(self._axes(ds, axes, look)),
-            unit=wanted if expression.poisson is not False else (ds.unit or wanted),
+            unit=wanted,
             masks={"missing": masked} if masked.any() else {},
             title=concept.key,
             source=f"{self.context.identity}{part}/{concept.key}",

@@ -187,3 +187,51 @@ def test_who_asks_a_run_for_a_synonym_is_told_the_key(folder, reactor):
     with pytest.raises(GumtreeError, match="called detector/distance") as caught:
         load(reactor)["L2"]
     assert caught.value.reason == "KEY_MISSING"
+
+
+def test_counts_that_are_a_current_keep_its_unit_and_have_no_errors(folder, reactor):
+    (folder / "reactor.yaml").write_text(
+        MAPPING.replace("dims: [y, x]}", "dims: [y, x], unit: A, poisson: false}")
+    )
+    counts = load(reactor).data("detector/counts")
+
+    assert (counts.unit, counts.variances) == ("A", None)
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "unit"),
+    [
+        ("{path: bank/edges, dims: x, then: pitch}", 2, "mm"),
+        ("{path: bank/edges, dims: x, then: [centers, first]}", 1, "mm"),
+        ("{path: bank/edges, dims: x, then: last}", 8, "mm"),
+        ("{path: bank/edges, dims: x, then: [{flip: x}, first]}", 8, "mm"),
+        ("{path: bank/edges, dims: x, then: {sum: x}}", 20, "mm"),
+        ("{path: [bank/far, bank/far], unit: m, then: [{sum: point}]}", 5000, "mm"),
+        ("{constant: -3 cm, then: absolute}", 30, "mm"),
+        ("{constant: 60 deg, then: [cos, {multiply: 2 m}]}", 1000, "mm"),
+        ("{constant: 30 deg, then: [sin, {multiply: 2 m}]}", 1000, "mm"),
+        ("{constant: 1 m, then: [{add: 10 cm}, {subtract: 100 mm}, {divide: 4}]}", 250, "mm"),
+        ("{path: bank/far, unit: m, then: {add: detector/x}}", 2600, "mm"),
+    ],
+)
+def test_a_step_does_what_it_says(folder, reactor, expression, values, unit):
+    with h5py.File(reactor, "a") as file:
+        file["run1/bank/edges"] = [0.0, 2.0, 4.0, 6.0, 8.0]
+        file["run1/bank/edges"].attrs["units"] = "mm"
+    old = "detector/distance: {path: bank/far, unit: m}"
+    text = MAPPING.replace(old, f"detector/distance: {expression}\n  detector/x: {{constant: 100 mm}}")
+    (folder / "reactor.yaml").write_text(text)
+    found = load(reactor).data("detector/distance")
+
+    assert (float(found.values), found.unit) == (pytest.approx(values), unit)
+
+
+def test_a_key_that_is_made_from_itself_is_refused(folder, reactor):
+    text = MAPPING.replace("unit: m}", "unit: m, then: {add: detector/x}}")
+    (folder / "reactor.yaml").write_text(
+        text + "  detector/x: {path: bank/far, unit: m, then: {add: detector/distance}}\n"
+    )
+
+    with pytest.raises(GumtreeError, match="computed from itself") as caught:
+        load(reactor)["detector/x"]
+    assert caught.value.reason == "BAD_DICTIONARY"

@@ -266,3 +266,29 @@ def test_one_point_of_a_stack_is_read_alone(write, monkeypatch):
     run.point(1)["detector/counts"]
 
     assert [index for name, index in asked if name.endswith("eiger/data")] == [1]
+
+
+def test_a_count_has_one_point_and_no_second(write):
+    run = load(write({"entry1/data/hmm_xy": FRAMES[:1]}, file_name="KWR0001234.nx.hdf"))
+
+    np.testing.assert_array_equal(run.point(0).data("detector/counts").values, FRAMES[0])
+    with pytest.raises(GumtreeError, match="no point 1; there are 1") as caught:
+        run.point(1)["detector/counts"]
+    assert caught.value.reason == "NO_POINT"
+
+
+def test_a_unit_that_nobody_knows_is_not_taken_for_the_one_that_is_missing(write):
+    path = write(
+        {
+            "entry1/data/hmm": np.ones((1, 5, 3, 4), int),
+            "entry1/instrument/L2_det": ([10.5], "cubits_or_so"),
+            "entry1/instrument/L1": [1000.0],
+        },
+        file_name="BBY0000014.nx.hdf",
+    )
+    run = load(path)
+
+    assert run.data("instrument/collimation_length").unit == "mm"
+    with pytest.raises(GumtreeError, match="'cubits_or_so', which is not known") as caught:
+        run["detector/distance"]
+    assert caught.value.reason == "BAD_UNIT"
