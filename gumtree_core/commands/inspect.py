@@ -34,7 +34,7 @@ def inspect(file: str, view: str, everything: bool) -> None:
     if not console.is_terminal:  # a key is on one line for grep
         console.width = WIDTH
     try:
-        _show_run(console, load(file), view)
+        _show_run(console, Path(file).name, load(file), view)
     except GumtreeError as error:
         if not everything or error.reason not in ("FILE_FORMAT_UNKNOWN", "SEVERAL_RUNS"):
             raise
@@ -43,9 +43,9 @@ def inspect(file: str, view: str, everything: bool) -> None:
         _show_contents(console, Path(file.partition("::")[0]).expanduser())
 
 
-def _show_run(console: Console, run: Run, view: str) -> None:
+def _show_run(console: Console, name: str, run: Run, view: str) -> None:
     key_column = Column("key", overflow="fold")
-    title = Text(f"{run.name}: {run.format}")
+    title = Text(f"{name}: {run.format}")
     columns = ("shape", "value", "unit", Column("where", overflow="fold"))
     table = Table(key_column, *columns, title=title, title_justify="left", box=SIMPLE)
     for key in sorted(run):
