@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gumtree_core.errors import GumtreeError
+from gumtree_core.reduction import masks
+
+SHAPE = (30, 40)
+
+
+def test_a_rectangle_holds_its_rim():
+    found = masks.rectangle(SHAPE, (3, 5), (10, 12.5))
+
+    assert found.sum() == 3 * 3
+    assert found[10, 3]
+    assert found[12, 5]
+    assert not found[13, 5]
+
+
+def test_a_circle_and_an_ellipse_have_their_areas():
+    assert masks.beam_stop((200, 200), (99.3, 101.2), 40).sum() == pytest.approx(np.pi * 1600, rel=0.01)
+    turned = masks.ellipse((200, 200), (99.5, 99.5), (60, 20), 90)
+    assert np.array_equal(turned, masks.ellipse((200, 200), (99.5, 99.5), (60, 20)).T)
+    assert turned.sum() == pytest.approx(np.pi * 1200, rel=0.01)
+
+
+def test_sectors_cover_the_detector_once():
+    parts = [masks.sector(SHAPE, (17.3, 11.8), phi, 120) for phi in (10, 130, 250)]
+
+    assert np.all(sum(part.astype(int) for part in parts) == 1)
+    assert (
+        masks.sector(SHAPE, (17.3, 11.8), 0, 360, (0, 3)).sum()
+        == masks.beam_stop(SHAPE, (17.3, 11.8), 3).sum()
+    )
+
+
+def test_a_polygon_is_a_rectangle_where_it_looks_like_one():
+    corners = [(2.5, 3.5), (20.5, 3.5), (20.5, 9.5), (2.5, 9.5)]
+
+    for each in (corners, corners[::-1], corners[2:] + corners[:2]):
+        assert np.array_equal(masks.polygon(SHAPE, each), masks.rectangle(SHAPE, (3, 20), (4, 9)))
+    triangle = masks.polygon((100, 100), [(0, 0), (90, 0), (0, 90)])
+    assert triangle.sum() == pytest.approx(90 * 90 / 2, rel=0.02)
+
+
+def test_a_mask_of_a_file(tmp_path):
+    mask = masks.beam_stop(SHAPE, (10, 10), 4)
+    np.save(tmp_path / "mask.npy", mask.astype(np.uint8))
+
+    assert np.array_equal(masks.from_file(tmp_path / "mask.npy", SHAPE), mask)
+    with pytest.raises(GumtreeError) as refused:
+        masks.from_file(tmp_path / "mask.npy", (3, 3))
+    assert refused.value.reason == "PIXELS_DIFFER"
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"\x93NUMPY\x01\x00"])
+def test_a_file_that_is_no_mask_is_refused(tmp_path, content):
+    (tmp_path / "mask.npy").write_bytes(content)
+
+    with pytest.raises(GumtreeError) as refused:
+        masks.from_file(tmp_path / "mask.npy", SHAPE)
+
+    assert refused.value.reason == "BAD_MASK"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: masks.rectangle(SHAPE, (5, 3), (0, 1)),
+        lambda: masks.ellipse(SHAPE, (5, 3), (0, 1)),
+        lambda: masks.sector(SHAPE, (5, 3), 0, 0),
+        lambda: masks.polygon(SHAPE, [(0, 0), (1, 1)]),
+    ],
+)
+def test_a_shape_without_inside_is_refused(make):
+    with pytest.raises(GumtreeError) as refused:
+        make()
+
+    assert refused.value.reason == "BAD_SHAPE"
