@@ -48,7 +48,10 @@ def read_hdf5(path: Path, entry: str = "") -> Run:
         for mapping in table.mappings:
             entries = fitting_entries(tree, mapping)
             if entries:
-                return read_by_mapping(source, mapping, table, _chosen(tree, path, entries, entry))
+                chosen = _chosen(tree, path, entries, entry)
+                run = read_by_mapping(source, mapping, table, chosen)
+                run.entry = chosen.strip("/") if len(entries) > 1 else ""
+                return run
         groups = ", ".join(list(tree.names("/"))[:_SHOWN]) or "nothing"
     known = ", ".join(sorted(each.name for each in table.mappings if each.recognise))
     raise GumtreeError(

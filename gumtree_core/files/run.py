@@ -41,15 +41,23 @@ class Run(Mapping[str, Value]):
         The file that it comes from; None for a live one.
     format
         Which reader made it.
+    entry
+        Which run of the file it is, if the file has several.
     """
 
     def __init__(
-        self, items: Mapping[str, Value | Callable[[], Value]], *, path: Path | None = None, format: str = ""
+        self,
+        items: Mapping[str, Value | Callable[[], Value]],
+        *,
+        path: Path | None = None,
+        format: str = "",
+        entry: str = "",
     ) -> None:
         self._items = dict(items)
         self._where = {key: item.where for key, item in items.items() if isinstance(item, Stored)}
         self.path = path
         self.format = format
+        self.entry = entry
 
     def __getitem__(self, key: str) -> Value:
         try:
@@ -77,6 +85,13 @@ class Run(Mapping[str, Value]):
     def name(self) -> str:
         """How it is called in messages: the file's name, or its format."""
         return self.path.name if self.path else self.format or "run"
+
+    @property
+    def address(self) -> str:
+        """What `load` takes to find it again: FILE or FILE::ENTRY; "live" if it is no file's."""
+        if self.path is None:
+            return "live"
+        return f"{self.path}::{self.entry}" if self.entry else str(self.path)
 
     def data(self, key: str) -> Dataset:
         """The Dataset of a key; KEY_MISSING, or KEY_NOT_NUMBERS if it is text."""
@@ -123,7 +138,7 @@ class Run(Mapping[str, Value]):
 
     def _with(self, items: Mapping[str, Value | Callable[[], Value]]) -> Run:
         """Other items of the same file."""
-        run = Run(items, path=self.path, format=self.format)
+        run = Run(items, path=self.path, format=self.format, entry=self.entry)
         run._where = self._where
         return run
 

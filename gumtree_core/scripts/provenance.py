@@ -102,7 +102,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if isinstance(value, Run):
-        return str(value.path) if value.path else "live"
+        return value.address
     return str(value) if isinstance(value, Path) else value
 
 

@@ -89,7 +89,9 @@ def test_of_several_scans_in_a_file_one_has_to_be_named(write):
     with pytest.raises(GumtreeError, match=r"1\.1, 2\.1, 3\.1. Say which: .*run\.h5::1\.1") as caught:
         load(path)
     assert caught.value.reason == "SEVERAL_RUNS"
-    assert load(f"{path}::2.1")["run/start_time"].startswith("2024-05-02")
+    second = load(f"{path}::2.1")
+    assert second["run/start_time"].startswith("2024-05-02")
+    assert second.address == second.eager().address == f"{path}::2.1"
     with pytest.raises(GumtreeError, match=r"no run '9\.1'. It has: 1\.1") as caught:
         load(f"{path}::9.1")
     assert caught.value.reason == "NO_SUCH_RUN"
