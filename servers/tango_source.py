@@ -211,6 +211,7 @@ class TangoItem:
         array = np.asarray(value)
         self.unit = unit
         self.shape: tuple[int, ...] = array.shape
+        self.nbytes = array.nbytes
         self.kind = "number" if array.dtype.kind in _NUMBERS else "text"
         self._value = array if self.kind == "number" else str(array.ravel()[0] if array.size else "")
 

@@ -18,6 +18,9 @@ from gumtree_core.files.run import Run
 WIDTH = 200
 """Columns of the table where it is not shown on a terminal."""
 
+MOST = 500_000_000
+"""Bytes of a value that is read to tell its least and greatest."""
+
 
 @click.command()
 @click.argument("file")
@@ -51,7 +54,11 @@ def _show_run(console: Console, name: str, run: Run, view: str) -> None:
     for key in sorted(run):
         where = Text(run.where(key), "dim")
         try:
-            table.add_row(key, *map(Text, _columns(run[key])), where)
+            size = run.nbytes(key)
+            if size > MOST:
+                table.add_row(key, "", Text(f"{size / 1e9:.3g} GB, not read"), "", where)
+            else:
+                table.add_row(key, *map(Text, _columns(run[key])), where)
         except GumtreeError as error:
             table.add_row(key, "", Text(error.message, "red"), "", where)
     console.print(table)

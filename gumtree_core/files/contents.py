@@ -10,7 +10,8 @@ import h5py
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files.dictionary import Dictionary, FileMapping
-from gumtree_core.files.hdf5 import FAILURES, Hdf5Item, damage_told, open_hdf5
+from gumtree_core.files.hdf5 import damage_told, open_hdf5
+from gumtree_core.files.hdf5_items import FAILURES, Hdf5Item
 from gumtree_core.files.run import Run
 
 MOST = 10_000

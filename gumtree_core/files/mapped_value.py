@@ -53,6 +53,12 @@ class MappedValue:
         )
         return f"{self.expression}{steps}"
 
+    def nbytes(self) -> int:
+        """How much memory what stands in the file needs, as the file declares it; nothing is read."""
+        with self.context.source.open() as tree:
+            items = [tree.item(path) for path in self.expression.path]
+            return sum(item.nbytes for item in items if item is not None)
+
     def __call__(self) -> Value:
         """The whole value."""
         return self.at(None)

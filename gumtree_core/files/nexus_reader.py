@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.hdf5 import open_hdf5, plain_text
+from gumtree_core.files.hdf5 import open_hdf5
+from gumtree_core.files.hdf5_items import plain_text
 from gumtree_core.files.nexus_layout import gumtree_layout
 from gumtree_core.files.nexus_writer import POINTS, POINTS_RECORDED, RUNNING
 

@@ -23,6 +23,9 @@ class Stored(Protocol):
     def where(self) -> str:
         """Where it stands, for people."""
 
+    def nbytes(self) -> int:
+        """How much memory it needs, as the file says; nothing is read."""
+
     def __call__(self) -> Value:
         """The value."""
 
@@ -120,6 +123,11 @@ class Run(Mapping[str, Value]):
     def where(self, key: str) -> str:
         """Where the value of a key stands in the file, and how it is made from that; empty if unknown."""
         return self._where.get(key, "")
+
+    def nbytes(self, key: str) -> int:
+        """How much memory the values of a key will need if they have not been read yet, else 0."""
+        item = self._items.get(key)
+        return item.nbytes() if isinstance(item, Stored) else 0
 
     def eager(self) -> Run:
         """The same with all values in memory, so that it can be pickled."""

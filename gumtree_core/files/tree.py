@@ -37,6 +37,10 @@ class Item(Protocol):
         """As the file gives it; empty if it gives none."""
 
     @property
+    def nbytes(self) -> int:
+        """How much memory the whole value needs."""
+
+    @property
     def growing(self) -> bool:
         """Whether a writer makes it longer with each point."""
 

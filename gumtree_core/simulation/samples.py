@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from gumtree_core.reduction.standards import GLASSY_CARBON, THICKNESS
 from gumtree_core.simulation.models import (
     Curve,
     debye_bueche,
@@ -17,7 +18,6 @@ from gumtree_core.simulation.models import (
     log_interpolation,
     polydisperse_spheres,
 )
-from gumtree_core.reduction.standards import GLASSY_CARBON, THICKNESS
 
 Array = NDArray[np.float64]
 

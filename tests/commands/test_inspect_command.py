@@ -92,3 +92,10 @@ def test_the_items_of_a_file_that_is_no_hdf5_cannot_be_shown(tmp_path):
     with pytest.raises(GumtreeError) as caught:
         shown(path, "--all")
     assert caught.value.reason == "FILE_FORMAT_UNKNOWN"
+
+
+def test_a_stack_that_is_large_is_not_read(file, monkeypatch):
+    monkeypatch.setattr("gumtree_core.commands.inspect.MOST", 50)
+
+    assert line(shown(file), "detector/counts", "GB, not read", "/entry1/data/data")
+    assert line(shown(file), "motor/stth", "10 to 11")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gumtree_core.reduction.standards import GLASSY_CARBON
 from gumtree_core.simulation.models import guinier_porod, polydisperse_spheres, schulz
 from gumtree_core.simulation.resolution import smear
 from gumtree_core.simulation.samples import SAMPLES
-from gumtree_core.reduction.standards import GLASSY_CARBON
 
 DATA = Path(os.environ.get("GUMTREE_REFERENCE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
