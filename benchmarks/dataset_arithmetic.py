@@ -11,7 +11,8 @@ import numpy as np
 import scipp as sc
 from measure import case, interleaved
 
-from gumtree_core.data import Dataset, buffers, errors
+from gumtree_core.data import Dataset, errors
+from gumtree_core.data.expressions import buffers
 
 SIZES = (1_000, 100_000, 10_000_000)
 

@@ -1,11 +1,11 @@
 """Data with errors, units, axes and metadata."""
 
-from .axis import Axis
-from .dataset import Dataset, scalar
-from .joining import concatenate, stack
-from .plotting import plot
-from .poisson import poisson
-from .uncertainty import CorrelationWarning, errors
+from gumtree_core.data.axis import Axis
+from gumtree_core.data.dataset import Dataset, scalar
+from gumtree_core.data.plots.plotting import plot
+from gumtree_core.data.poisson import poisson
+from gumtree_core.data.propagation.uncertainty import CorrelationWarning, errors
+from gumtree_core.data.shaping.joining import concatenate, stack
 
 __all__ = [
     "Axis",

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GumtreeError
-from . import units
-from .selection import Array, Selector
+from gumtree_core.data import units
+from gumtree_core.data.propagation.selection import Array, Selector
+from gumtree_core.errors import GumtreeError
 
 TWINS = 4
 

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from ..errors import GumtreeError
-from .axis import read_only
-from .selection import Array, Shape, rearrange
-from .uncertainty import Floats
+from gumtree_core.data.axis import read_only
+from gumtree_core.data.propagation.selection import Array, Shape, rearrange
+from gumtree_core.data.propagation.uncertainty import Floats
+from gumtree_core.errors import GumtreeError
 
 _DEFAULT_DIMS: tuple[tuple[str, ...], ...] = ((), ("x",), ("y", "x"), ("z", "y", "x"))
 

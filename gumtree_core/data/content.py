@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .axis import read_only
-from .selection import Array, Selection, Shape
-from .uncertainty import Floats, Source, Uncertainty
+from gumtree_core.data.axis import read_only
+from gumtree_core.data.propagation.selection import Array, Selection, Shape
+from gumtree_core.data.propagation.uncertainty import Floats, Source, Uncertainty
 
 MOST_TERMS = 64
 """Terms of an operand up to which an expression is fused."""

@@ -12,24 +12,19 @@ import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
-from ..errors import GumtreeError
-from . import (
-    arithmetic,
-    checks,
-    display,
-    indexing,
-    numpy_functions,
-    units,
-)
-from .axis import Axis, place, read_only
-from .content import Content
-from .deferring import binary
-from .fusion import OPERATIONS, Pending
-from .metadata import follow
-from .methods import Methods
-from .past import History, limited, lines
-from .selection import Array, Shape, rearrange
-from .uncertainty import Floats, Uncertainty
+from gumtree_core.data import checks, display, units
+from gumtree_core.data.axis import Axis, place, read_only
+from gumtree_core.data.content import Content
+from gumtree_core.data.expressions.deferring import binary
+from gumtree_core.data.expressions.fusion import OPERATIONS, Pending
+from gumtree_core.data.mathematics import arithmetic, numpy_functions
+from gumtree_core.data.metadata import follow
+from gumtree_core.data.methods import Methods
+from gumtree_core.data.past import History, limited, lines
+from gumtree_core.data.propagation.selection import Array, Shape, rearrange
+from gumtree_core.data.propagation.uncertainty import Floats, Uncertainty
+from gumtree_core.data.shaping import indexing
+from gumtree_core.errors import GumtreeError
 
 
 class Parts(TypedDict, total=False):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import sketch
+from gumtree_core.data.plots import sketch
 
 if TYPE_CHECKING:
-    from .dataset import Dataset
+    from gumtree_core.data.dataset import Dataset
 
 _TABLE = "border-collapse:collapse;margin:.3em 0;border:none;background:none"
 _PLAIN = "text-align:left;border:none;background:none"

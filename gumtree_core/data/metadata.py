@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .checks import is_dataset
+from gumtree_core.data.checks import is_dataset
 
 if TYPE_CHECKING:
-    from .dataset import Dataset
+    from gumtree_core.data.dataset import Dataset
 
 
 def follow(

@@ -7,23 +7,20 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import (
-    choosing,
+from gumtree_core.data.mathematics import neighbours, running
+from gumtree_core.data.propagation.uncertainty import Floats
+from gumtree_core.data.reducing import (
     grouping,
-    neighbours,
     quantiles,
     rebinning,
     reductions,
-    reordering,
-    reshaping,
-    running,
     statistics,
 )
-from .grouping import Groups
-from .uncertainty import Floats
+from gumtree_core.data.reducing.grouping import Groups
+from gumtree_core.data.shaping import choosing, reordering, reshaping
 
 if TYPE_CHECKING:
-    from .dataset import Dataset
+    from gumtree_core.data.dataset import Dataset
 
 
 class Methods:
@@ -163,58 +160,58 @@ class Methods:
 
     def to_scipp(self: Any) -> Any:
         """Make a scipp.DataArray; see `exchange.scipp`."""
-        from .exchange.scipp import to_scipp
+        from gumtree_core.data.exchange.scipp import to_scipp
 
         return to_scipp(self)
 
     @staticmethod
     def from_scipp(array: Any) -> Dataset:
         """Make a Dataset of a scipp.DataArray; see `exchange.scipp`."""
-        from .exchange.scipp import from_scipp
+        from gumtree_core.data.exchange.scipp import from_scipp
 
         return from_scipp(array)
 
     def to_xarray(self: Any) -> Any:
         """Make an xarray.Dataset; see `exchange.xarray`."""
-        from .exchange.xarray import to_xarray
+        from gumtree_core.data.exchange.xarray import to_xarray
 
         return to_xarray(self)
 
     @staticmethod
     def from_xarray(given: Any) -> Dataset:
         """Make a Dataset of an xarray.Dataset or DataArray; see `exchange.xarray`."""
-        from .exchange.xarray import from_xarray
+        from gumtree_core.data.exchange.xarray import from_xarray
 
         return from_xarray(given)
 
     def to_pandas(self: Any) -> Any:
         """Make a pandas.DataFrame; see `exchange.pandas`."""
-        from .exchange.pandas import to_pandas
+        from gumtree_core.data.exchange.pandas import to_pandas
 
         return to_pandas(self)
 
     @staticmethod
     def from_pandas(table: Any, units: Mapping[str, str] | None = None) -> Dataset:
         """Make a Dataset of a pandas.DataFrame or Series; see `exchange.pandas`."""
-        from .exchange.pandas import from_pandas
+        from gumtree_core.data.exchange.pandas import from_pandas
 
         return from_pandas(table, units)
 
     def save(self: Any, path: str | PathLike[str], name: str = "data") -> Path:
         """Write a NeXus file that keeps everything, sources of error included; see `exchange.nexus.save`."""
-        from .exchange.nexus import save
+        from gumtree_core.data.exchange.nexus import save
 
         return save(path, {name: self})
 
     @staticmethod
     def load(path: str | PathLike[str], name: str | None = None) -> Dataset:
         """Read a Dataset from a NeXus file; see `exchange.nexus.load`."""
-        from .exchange.nexus import load
+        from gumtree_core.data.exchange.nexus import load
 
         return load(path, name)
 
     def plot(self: Any, **options: Any) -> Any:
         """Draw a curve, an image, slices or a surface with matplotlib; see `plotting.plot`."""
-        from .plotting import plot
+        from gumtree_core.data.plots.plotting import plot
 
         return plot(self, **options)

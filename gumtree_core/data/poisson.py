@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GumtreeError
-from . import checks
-from .dataset import Dataset
-from .selection import Selection
-from .uncertainty import Uncertainty
+from gumtree_core.data import checks
+from gumtree_core.data.dataset import Dataset
+from gumtree_core.data.propagation.selection import Selection
+from gumtree_core.data.propagation.uncertainty import Uncertainty
+from gumtree_core.errors import GumtreeError
 
 
 def poisson(

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ..errors import GumtreeError
+from gumtree_core.errors import GumtreeError
 
 if TYPE_CHECKING:
     import pint

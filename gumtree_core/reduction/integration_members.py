@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gumtree_core.data.execution import all_cores
-from gumtree_core.data.selection import Selection
-from gumtree_core.data.uncertainty import Recipe, Term
+from gumtree_core.data.expressions.execution import all_cores
+from gumtree_core.data.propagation.selection import Selection
+from gumtree_core.data.propagation.uncertainty import Recipe, Term
 
 Array = NDArray[np.float64]
 

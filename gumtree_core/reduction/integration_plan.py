@@ -12,12 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gumtree_core.data import Axis, Dataset
-from gumtree_core.data.folding import BinSum, fold
 from gumtree_core.data.metadata import without
-from gumtree_core.data.reductions import EMPTY
-from gumtree_core.data.restricting import restricted
-from gumtree_core.data.selection import Selection
-from gumtree_core.data.uncertainty import REMEMBERED, Source, Term, Uncertainty, independent
+from gumtree_core.data.propagation.folding import BinSum, fold
+from gumtree_core.data.propagation.restricting import restricted
+from gumtree_core.data.propagation.selection import Selection
+from gumtree_core.data.propagation.uncertainty import (
+    REMEMBERED,
+    Source,
+    Term,
+    Uncertainty,
+    independent,
+)
+from gumtree_core.data.reducing.reductions import EMPTY
 from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.integration_members import Array, Members, Split, Whole
 

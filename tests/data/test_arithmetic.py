@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from gumtree_core.data import Axis, Dataset, scalar
-from gumtree_core.data.ufuncs import UNARY
+from gumtree_core.data.mathematics.ufuncs import UNARY
 from gumtree_core.errors import GumtreeError
 
 

@@ -12,11 +12,11 @@ from numpy.testing import assert_allclose
 from uncertainties import umath, unumpy
 
 from gumtree_core.data import CorrelationWarning, Dataset, concatenate, errors, scalar, stack
-from gumtree_core.data import deferring as deferring_module
-from gumtree_core.data import folding as folding_module
-from gumtree_core.data import rebinning as rebinning_module
-from gumtree_core.data import running as running_module
-from gumtree_core.data import uncertainty as uncertainty_module
+from gumtree_core.data.expressions import deferring as deferring_module
+from gumtree_core.data.mathematics import running as running_module
+from gumtree_core.data.propagation import folding as folding_module
+from gumtree_core.data.propagation import uncertainty as uncertainty_module
+from gumtree_core.data.reducing import rebinning as rebinning_module
 
 SHAPE = (3, 4)
 DIMS = ("y", "x")
@@ -401,7 +401,7 @@ def test_two_curves_that_share_a_flood_field_can_be_subtracted_after_integration
 
 def test_a_large_sum_that_meets_its_summands_warns_and_names_the_operation(monkeypatch):
     monkeypatch.setattr(uncertainty_module, "REMEMBERED", 10)
-    monkeypatch.setattr("gumtree_core.data.folding.REMEMBERED", 10)
+    monkeypatch.setattr("gumtree_core.data.propagation.folding.REMEMBERED", 10)
     frame = Dataset(np.full((4, 4), 100.0), "poisson", title="frame")
     total = frame.sum().replace(title="total")
 
@@ -411,7 +411,7 @@ def test_a_large_sum_that_meets_its_summands_warns_and_names_the_operation(monke
 
 
 def test_the_warning_points_at_the_line_of_the_user(monkeypatch):
-    monkeypatch.setattr("gumtree_core.data.folding.REMEMBERED", 10)
+    monkeypatch.setattr("gumtree_core.data.propagation.folding.REMEMBERED", 10)
     frame = Dataset(np.full((4, 4), 100.0), "poisson")
 
     with pytest.warns(CorrelationWarning) as caught:

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose
 from uncertainties import unumpy
 
 from gumtree_core.data import Axis, CorrelationWarning, Dataset, errors, scalar
-from gumtree_core.data import folding as folding_module
-from gumtree_core.data import rebinning as rebinning_module
+from gumtree_core.data.propagation import folding as folding_module
+from gumtree_core.data.reducing import rebinning as rebinning_module
 
 X = np.array([0.0, 1.0, 2.5, 3.0, 5.0])
 MIDDLES = (X[1:] + X[:-1]) / 2

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gumtree_core.data import Dataset, buffers, errors, fusion, scalar
-from gumtree_core.data.opcodes import STREAMED
+from gumtree_core.data import Dataset, errors, scalar
+from gumtree_core.data.expressions import buffers, fusion
+from gumtree_core.data.expressions.opcodes import STREAMED
 from gumtree_core.errors import GumtreeError
 
 LARGE = 100_000

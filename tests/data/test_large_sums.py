@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from gumtree_core.data import CorrelationWarning, Dataset
-from gumtree_core.data import folding as folding_module
+from gumtree_core.data.propagation import folding as folding_module
 
 
 @pytest.fixture(autouse=True)

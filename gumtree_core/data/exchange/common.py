@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import GumtreeError
-from ..checks import is_dataset
-from ..dataset import Dataset
-from ..metadata import along
-from ..uncertainty import Floats, warn_lost
+from gumtree_core.data.checks import is_dataset
+from gumtree_core.data.dataset import Dataset
+from gumtree_core.data.metadata import along
+from gumtree_core.data.propagation.uncertainty import Floats, warn_lost
+from gumtree_core.errors import GumtreeError
 
 
 def library(name: str) -> Any:

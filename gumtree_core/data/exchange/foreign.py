@@ -12,11 +12,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ...errors import GumtreeError
-from ..axis import Axis, place
-from ..dataset import Dataset
-from ..units import canonical
-from .trees import text, texts
+from gumtree_core.data.axis import Axis, place
+from gumtree_core.data.dataset import Dataset
+from gumtree_core.data.exchange.trees import text, texts
+from gumtree_core.data.units import canonical
+from gumtree_core.errors import GumtreeError
 
 DEPTH = 6
 """Groups below the root that are searched for NXdata."""

@@ -18,12 +18,10 @@ from typing import Any, TypeAlias, TypeVar
 import h5py
 import numpy as np
 
-from ...errors import GumtreeError
-from ..axis import Axis
-from ..dataset import Dataset
-from ..uncertainty import Source, Uncertainty
-from . import foreign, terms
-from .trees import (
+from gumtree_core.data.axis import Axis
+from gumtree_core.data.dataset import Dataset
+from gumtree_core.data.exchange import foreign, terms
+from gumtree_core.data.exchange.trees import (
     COLLECTION,
     free_name,
     keyed,
@@ -38,6 +36,8 @@ from .trees import (
     write_tree,
     write_values,
 )
+from gumtree_core.data.propagation.uncertainty import Source, Uncertainty
+from gumtree_core.errors import GumtreeError
 
 SIGNAL, OWN, EDGES = "data", "gumtree", "_edges"
 VERSION = 1

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import GumtreeError
-from ..axis import Axis
-from ..dataset import Dataset
-from ..selection import Array, rearrange
-from .common import check_names, independent_variances, is_plain, library, text_of
-from .xarray import ERRORS, VALUES, halves
+from gumtree_core.data.axis import Axis
+from gumtree_core.data.dataset import Dataset
+from gumtree_core.data.exchange.common import check_names, independent_variances, is_plain, library, text_of
+from gumtree_core.data.exchange.xarray import ERRORS, VALUES, halves
+from gumtree_core.data.propagation.selection import Array, rearrange
+from gumtree_core.errors import GumtreeError
 
 _LOW, _HIGH = "_low", "_high"
 

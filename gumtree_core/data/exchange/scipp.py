@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import GumtreeError
-from .. import units
-from ..axis import Axis
-from ..dataset import Dataset
-from ..selection import Array
-from .common import check_names, fitting, independent_variances, is_plain, library, text_of
+from gumtree_core.data import units
+from gumtree_core.data.axis import Axis
+from gumtree_core.data.dataset import Dataset
+from gumtree_core.data.exchange.common import (
+    check_names,
+    fitting,
+    independent_variances,
+    is_plain,
+    library,
+    text_of,
+)
+from gumtree_core.data.propagation.selection import Array
+from gumtree_core.errors import GumtreeError
 
 _KINDS = {"float16": "float32", "float32": "float32", "int32": "int32", "bool": "bool"}
 """What scipp has; all else becomes float64 or int64."""

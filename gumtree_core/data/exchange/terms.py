@@ -11,8 +11,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..selection import Array, Selection, Shape
-from ..uncertainty import Recipe, Source, Term, Uncertainty
+from gumtree_core.data.propagation.selection import Array, Selection, Shape
+from gumtree_core.data.propagation.uncertainty import (
+    Recipe,
+    Source,
+    Term,
+    Uncertainty,
+)
 
 Tree: TypeAlias = "dict[str, Any]"
 

@@ -16,9 +16,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ...errors import GumtreeError
-from ..selection import Array
-from .terms import Tree
+from gumtree_core.data.exchange.terms import Tree
+from gumtree_core.data.propagation.selection import Array
+from gumtree_core.errors import GumtreeError
 
 COMPRESSED = 1 << 13
 """Bytes from which arrays are compressed with gzip, which all readers of HDF5 have, and have checksums."""

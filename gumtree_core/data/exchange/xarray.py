@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import GumtreeError
-from ..axis import Axis
-from ..dataset import Dataset
-from ..selection import Array
-from .common import check_names, fitting, independent_variances, library, text_of
+from gumtree_core.data.axis import Axis
+from gumtree_core.data.dataset import Dataset
+from gumtree_core.data.exchange.common import check_names, fitting, independent_variances, library, text_of
+from gumtree_core.data.propagation.selection import Array
+from gumtree_core.errors import GumtreeError
 
 VALUES, ERRORS = "values", "errors"
 _ROLE = "role"

@@ -1,0 +1,360 @@
+"""Expressions over whole arrays are put off until their numbers are asked for, and then done in one pass.
+
+`a - b` only notes what is to be done; units, dimensions and axes have been checked. When values or variances
+are asked for, the whole expression is run by one kernel (`program`, `kernels`), and so are its derivatives by
+each source when the errors are needed one by one. Where a number came out that is none (x / 0), the steps are
+done again one after the other, so that the element is masked as `arithmetic` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gumtree_core.data.axis import read_only
+from gumtree_core.data.content import Content, Leaf, constant
+from gumtree_core.data.expressions import buffers, program
+from gumtree_core.data.expressions.execution import NONE, execute
+from gumtree_core.data.expressions.opcodes import BLOCK
+from gumtree_core.data.expressions.program import (
+    ADD,
+    DIV,
+    MUL,
+    NEG,
+    SQRT,
+    SQUARE,
+    SUB,
+    Plan,
+)
+from gumtree_core.data.propagation.selection import Array, Shape, rearrange
+from gumtree_core.data.propagation.uncertainty import (
+    Floats,
+    Term,
+    Uncertainty,
+    combine,
+    errors,
+)
+
+MOST_NODES = 24
+"""Operations of an expression; one that would be longer is done in parts."""
+
+UFUNCS: dict[int, np.ufunc] = {
+    ADD: np.add, SUB: np.subtract, MUL: np.multiply, DIV: np.divide, NEG: np.negative, SQUARE: np.square,
+    SQRT: np.sqrt,
+}  # fmt: skip
+OPERATIONS = {function: operation for operation, function in UFUNCS.items()}
+
+MOST_PLANS = 1000
+
+_plans: dict[Any, Plan] = {}
+
+
+class _Nothing:
+    """In place of an operand that an operation does not have."""
+
+    complex, exact, leaves, tree = False, None, (), ()
+
+
+_NOTHING = _Nothing()
+
+
+class Pending:
+    """What an operation will give; `left` and `right` are contents, or a number."""
+
+    __slots__ = (
+        "_done", "_uncertainty", "_undefined", "_values", "_variances", "complex", "exact", "label", "leaves",
+        "left", "nodes", "operation", "right", "shape", "size", "tree",
+    )  # fmt: skip
+    pending: ClassVar[bool] = True
+    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float64)
+
+    def __init__(
+        self, operation: int, left: Any, right: Any, shape: Shape, exact: bool, nodes: int, label: Any
+    ) -> None:
+        self.operation = operation
+        self.left = left
+        self.right = right
+        self.shape = shape
+        self.size = prod(shape)
+        self.exact = exact
+        self.nodes = nodes
+        self.label = label
+        self._done = False
+        self._uncertainty: Uncertainty | None = None
+        one = constant(left) if type(left) is float else left
+        other = _NOTHING if right is None else constant(right) if type(right) is float else right
+        self.complex: bool = one.complex or other.complex
+        self.leaves: tuple[Leaf, ...] = one.leaves + other.leaves
+        # The operations as nested tuples, where nothing but these decides what the program is.
+        alike = one.exact in (None, exact) and other.exact in (None, exact) and not self.complex
+        known = alike and one.tree is not None and other.tree is not None
+        self.tree: Any = (operation, one.tree, other.tree) if known else None
+
+    @property
+    def values(self) -> Array:
+        """The numbers."""
+        if not self._done:
+            self._evaluate()
+        return self._values
+
+    @property
+    def variances(self) -> Floats | None:
+        """Squared standard deviations; None for exact numbers."""
+        if not self._done:
+            self._evaluate()
+        return self._variances
+
+    @property
+    def undefined(self) -> NDArray[np.bool_] | None:
+        """Where there is no number; None where there is one everywhere."""
+        if not self._done:
+            self._evaluate()
+        return self._undefined
+
+    @property
+    def uncertainty(self) -> Uncertainty:
+        """The sources of error and the derivative of each element by them."""
+        if self._uncertainty is None:
+            if not self.exact:
+                variances = self.variances
+                self._uncertainty = Uncertainty() if variances is None else Uncertainty.of(variances)
+            else:
+                self._uncertainty = _terms(self) if not self._done or self._undefined is None else None
+                if self._uncertainty is None:
+                    self._step_by_step()
+        assert self._uncertainty is not None
+        return self._uncertainty
+
+    @property
+    def leaf(self) -> Leaf | None:
+        """As an operand of a further expression."""
+        return self.settled().leaf
+
+    def settled(self) -> Content:
+        """The same, as arrays, without what it was made of."""
+        return Content(self.values, self.uncertainty, self._variances)
+
+    def _evaluate(self) -> None:
+        results = _run(self)
+        if results is None:
+            self._step_by_step()
+            return
+        self._values, self._variances = results
+        self._undefined: NDArray[np.bool_] | None = None
+        self._done = True
+
+    def _step_by_step(self) -> None:
+        from gumtree_core.data.mathematics import arithmetic  # which makes Pendings
+
+        operands = [each for each in (self.left, self.right) if each is not None]
+        arrays: list[Array] = []
+        parts: list[Uncertainty] = []
+        undefined: NDArray[np.bool_] | None = None
+        for each in operands:
+            if isinstance(each, float):
+                arrays.append(np.asarray(each).reshape((1,) * len(self.shape)))
+                parts.append(Uncertainty())
+                continue
+            places = _spread(len(each.shape), len(self.shape))
+            arrays.append(rearrange(each.values, places))
+            parts.append(each.uncertainty.rearranged(places))
+            if each.undefined is not None:
+                own = rearrange(each.undefined, places)
+                undefined = own if undefined is None else undefined | own
+        with errors("exact" if self.exact else "independent"), np.errstate(all="ignore"):
+            result, new, slopes = arithmetic.step(UFUNCS[self.operation], arrays)
+            self._uncertainty = combine(list(zip(parts, slopes, strict=True)), self.shape, str(self.label))
+            variances = self._uncertainty.variances(self.shape) if self._uncertainty else None
+        if new is not None:
+            undefined = new if undefined is None else undefined | new
+        self._values = read_only(result)
+        self._variances = None if variances is None else read_only(variances)
+        self._undefined = undefined
+        self._done = True
+
+
+def _spread(own: int, whole: int) -> list[int | None]:
+    """Where the dimensions of an operand are among those of the result, whose last ones it has."""
+    return [None] * (whole - own) + list(range(own))
+
+
+def fusible(content: Pending) -> bool:
+    """Whether one program can do it: where sources are related by sums, that has to be found out."""
+    try:
+        _Expression(content)
+    except _NotFused:
+        return False
+    return True
+
+
+class _NotFused(Exception):
+    """An expression that has to be done step by step."""
+
+
+class _Expression:
+    """An expression laid out: operations in order, operands, and which of their terms share a source."""
+
+    def __init__(self, root: Pending, whole: bool = False) -> None:
+        self._whole = whole  # down to the arrays, as the tree is
+        self.nodes: list[tuple[int, int, int]] = []
+        self.leaves: list[Leaf] = []
+        self.keep: list[Any] = []
+        self._at: dict[int, int] = {}
+        self._root = root
+        self._visit(root)
+        self.groups: list[tuple[int, int, int]] = []
+        self.sources: list[Any] = []
+        if root.exact:
+            self._group()
+
+    def _visit(self, content: Any) -> int:
+        at = self._at.get(id(content))
+        if at is not None:
+            return at
+        if type(content) is float:
+            made = (-1, self._leaf(constant(content).leaves[0], content), -1)
+        elif content is self._root or (
+            content.pending
+            and content.exact == self._root.exact
+            and (self._whole or content._uncertainty is None or content.leaf is None)
+        ):
+            left = self._visit(content.left)
+            right = -1 if content.right is None else self._visit(content.right)
+            made = (content.operation, left, right)
+        else:
+            settled = content.settled() if content.pending else content
+            made = (-1, self._leaf(settled.leaf, settled), -1)
+        self.nodes.append(made)
+        self._at[id(content)] = at = len(self.nodes) - 1
+        return at
+
+    def _leaf(self, leaf: Leaf | None, content: Any) -> int:
+        if leaf is None:
+            raise _NotFused
+        self.leaves.append(leaf)
+        self.keep.append(content)
+        return len(self.leaves) - 1
+
+    def _group(self) -> None:
+        known: dict[tuple[str, int, bool, int], int] = {}
+        for n, leaf in enumerate(self.leaves):
+            for number, term in enumerate(leaf.terms):
+                size = 0 if term.shared else leaf.size
+                key = (term.source.id, term.selection.offset, term.shared, size)
+                group = known.setdefault(key, len(known))
+                if group == len(self.sources):
+                    self.sources.append(term)
+                else:
+                    self.sources[group].source.same(term.source)
+                self.groups.append((n, number, group))
+        sources = [term.source for term in self.sources]
+        if len({source.id for source in sources}) < len(sources):
+            raise _NotFused  # parts of a source meet other parts of it
+        if not all(term.plain for term in self.sources) and any(
+            not one.relatives.isdisjoint(other.relatives) for one, other in combinations(sources, 2)
+        ):
+            raise _NotFused
+
+    def key(self, sort: str) -> Any:
+        return sort, tuple(self.nodes), tuple([leaf.kind for leaf in self.leaves]), tuple(self.groups)
+
+    def plan(self, sort: str, make: Callable[[], Plan]) -> Plan:
+        key = self.key(sort)
+        plan = _plans.get(key)
+        if plan is None:
+            plan = make()
+            _remember(key, plan)
+        return plan
+
+    @property
+    def kinds(self) -> tuple[tuple[Any, ...], ...]:
+        return tuple(leaf.kind for leaf in self.leaves)
+
+
+def _run(root: Pending) -> tuple[Array, Floats | None] | None:
+    """Values and variances; None if that must be done step by step."""
+    found = _simple(root)
+    if found is None:
+        try:
+            expression = _Expression(root)
+        except _NotFused:
+            return None
+        nodes = tuple(expression.nodes)
+        if root.exact:
+            plan = expression.plan(
+                "exact", lambda: program.exact(nodes, expression.kinds, tuple(expression.groups))
+            )
+        else:
+            plan = expression.plan("independent", lambda: program.independent(nodes, expression.kinds))
+        found = expression.leaves, plan, any(len(leaf.kind) > 1 for leaf in expression.leaves)
+    leaves, plan, spread = found
+    size = root.size
+    values = buffers.empty(size)
+    variances = buffers.empty(size) if spread else NONE
+    if not execute(plan, leaves, values, variances, size):
+        return None
+    values.setflags(write=False)
+    variances.setflags(write=False)
+    if len(root.shape) != 1:
+        values = values.reshape(root.shape)
+        variances = variances.reshape(root.shape) if spread else NONE
+    return values, variances if spread else None
+
+
+def _simple(root: Pending) -> tuple[Sequence[Leaf], Plan, bool] | None:
+    """The plan of an expression in which nothing occurs twice, known by its tree; None for others."""
+    if root.tree is None:
+        return None
+    leaves = root.leaves
+    identities = [term.source.identity for leaf in leaves for term in leaf.terms]
+    if root.exact and len(set(identities)) < len(identities):
+        return None
+    key = root.exact, root.tree
+    plan = _plans.get(key)
+    if plan is None:
+        expression = _Expression(root, whole=True)
+        nodes, kinds = tuple(expression.nodes), expression.kinds
+        if len(expression.leaves) != len(leaves):  # an operand without errors occurs twice
+            return None
+        if root.exact:
+            plan = program.exact(nodes, kinds, tuple(expression.groups))
+        else:
+            plan = program.independent(nodes, kinds)
+        _remember(key, plan)
+    return leaves, plan, bool(identities)
+
+
+def _terms(root: Pending) -> Uncertainty | None:
+    """The derivatives by all sources; None if that must be done step by step."""
+    try:
+        expression = _Expression(root)
+    except _NotFused:
+        return None
+    if not expression.sources:
+        return Uncertainty() if root.undefined is None else None
+    nodes = tuple(expression.nodes)
+    plan = expression.plan(
+        "derivatives", lambda: program.derivatives(nodes, expression.kinds, tuple(expression.groups))
+    )
+    one = (1,) * len(root.shape)
+    outputs = [np.empty(BLOCK) if same else buffers.empty(root.size) for same in plan.uniform]
+    if not execute(plan, expression.leaves, NONE, NONE, root.size, outputs):
+        return None
+    terms = []
+    for found, out, same in zip(expression.sources, outputs, plan.uniform, strict=True):
+        selection = found.selection
+        if len(selection.strides) < len(one):
+            selection = selection.rearranged(_spread(len(selection.strides), len(one)))
+        terms.append(Term(found.source, selection, out[:1].reshape(one) if same else out.reshape(root.shape)))
+    return Uncertainty(tuple(terms))
+
+
+def _remember(key: Any, plan: Plan) -> None:
+    if len(_plans) > MOST_PLANS:
+        _plans.clear()
+    _plans[key] = plan

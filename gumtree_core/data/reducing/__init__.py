@@ -1,0 +1,1 @@
+"""Sums, averages and other statistics over dimensions, into bins and by groups."""

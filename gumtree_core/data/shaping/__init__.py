@@ -1,0 +1,1 @@
+"""Parts of Datasets, and Datasets of other shapes."""
