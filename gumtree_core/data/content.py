@@ -50,6 +50,8 @@ class Leaf:
     """Whether all its sources are plain."""
     numbers: tuple[int | float, ...] = ()
     """Value, then variance and coefficient of each term."""
+    identities: tuple[str, ...] = ()
+    """Of its sources; those of sources that are not plain may be empty."""
 
 
 class Content:
@@ -91,24 +93,25 @@ class Content:
         return self._leaf or None  # type: ignore[return-value]
 
 
-class _Number:
+class Number:
     """An exact number as an operand."""
 
-    __slots__ = ("leaves",)
-    complex, exact, tree = False, None, (-1,)
+    __slots__ = ("leaves", "value")
+    pending, nodes, complex, exact, undefined, tree = False, 0, False, None, None, (-1,)
 
     def __init__(self, value: float) -> None:
+        self.value = value
         self.leaves = (Leaf((-1,), 1, numbers=(value,)),)
 
 
-def constant(value: float) -> _Number:
+def constant(value: float) -> Number:
     """Make an operand of an exact number."""
-    return _number(value) if value else _Number(value)  # 0.0 and -0.0 are one key
+    return _number(value) if value else Number(value)  # 0.0 and -0.0 are one key
 
 
 @lru_cache(maxsize=1024)
-def _number(value: float) -> _Number:
-    return _Number(value)
+def _number(value: float) -> Number:
+    return Number(value)
 
 
 def _leaf(values: Array, uncertainty: Uncertainty) -> Leaf | None:
@@ -148,4 +151,5 @@ def _leaf(values: Array, uncertainty: Uncertainty) -> Leaf | None:
     value = float(values.item()) if number else values.ctypes.data
     plain = all(term.plain for term in terms)
     numbers = (value, *(number for term in terms for number in (term.variance, term.coefficient)))
-    return Leaf((cast, *kinds), values.size, tuple(terms), plain, numbers)
+    identities = tuple(term.source.identity for term in terms)
+    return Leaf((cast, *kinds), values.size, tuple(terms), plain, numbers, identities)

@@ -36,8 +36,8 @@ class Past:
         self.left = left
         self.right = right
         self._lines: tuple[str, ...] | None = None
-        depth = before.depth if isinstance(before, Past) else 0
-        if isinstance(also, Past) and also.depth > depth:
+        depth = before.depth if type(before) is Past else 0
+        if type(also) is Past and also.depth > depth:
             depth = also.depth
         self.depth: int = depth + 1
         if depth >= LIMIT:

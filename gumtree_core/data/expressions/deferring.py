@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gumtree_core.data import units
+from gumtree_core.data.content import Content, Number, constant
 from gumtree_core.data.expressions.fusion import (
     MOST_NODES,
+    NOTHING,
     OPERATIONS,
     Pending,
     fusible,
@@ -49,53 +51,55 @@ def defer(function: np.ufunc, inputs: tuple[Any, ...]) -> Dataset | None:
 
 def unary(ds: Dataset, operation: int) -> Dataset | None:
     """Put off a function of one Dataset; None if it must be done at once."""
-    content = _operand(ds)
+    content = ds.content
     unit = _unit(operation, ds.unit, "")
-    if content is None or unit is None:
+    if unit is None or not (content.pending or content.leaf):
         return None
     history = ds.past if operation == NEG else Past(ds.past, None, _NOTED[operation], ds.naming, None)
-    return _made(ds, operation, content, None, unit, history, ds.declared_masks)
+    return _made(ds, operation, content, NOTHING, unit, history, ds.declared_masks)
 
 
 def binary(left: Any, right: Any, operation: int) -> Dataset | None:
     """Put off an operator; None if it must be done at once, or cannot be done."""
-    if type(right) in _NUMBERS:
-        b = _number(right)
-        lead, a = left, _operand(left)
-        here, first, there, second = left.unit, left.naming, "", b
-        past, also, masks = left.past, None, left.declared_masks
-    elif type(left) in _NUMBERS:
-        a = _number(left)
-        lead, b = right, _operand(right)
-        here, first, there, second = "", a, right.unit, right.naming
-        past, also, masks = right.past, None, right.declared_masks
-    elif type(left) is type(right):
+    a: Any
+    b: Any
+    if type(left) is type(right):
+        a, b = left.content, right.content
+        if not ((a.pending or a.leaf) and (b.pending or b.leaf)):
+            return None
         met = _meet(left, right)
         if met is None:
             return None
         lead, masks = met
-        a, b = _operand(left), _operand(right)
-        here, first, there, second = left.unit, left.naming, right.unit, right.naming
-        past, also = left.past, right.past
+        unit = _unit(operation, left.unit, right.unit)
+        past: History = Past(left.past, right.past, _SYMBOLS[operation], left.naming, right.naming)
+    elif type(right) in _NUMBERS:
+        a, b = left.content, _number(right)
+        if b is None or not (a.pending or a.leaf):
+            return None
+        lead, masks, unit = left, left.declared_masks, _unit(operation, left.unit, "")
+        past = Past(left.past, None, _SYMBOLS[operation], left.naming, b.value)
+    elif type(left) in _NUMBERS:
+        a, b = _number(left), right.content
+        if a is None or not (b.pending or b.leaf):
+            return None
+        lead, masks, unit = right, right.declared_masks, _unit(operation, "", right.unit)
+        past = Past(right.past, None, _SYMBOLS[operation], a.value, right.naming)
     else:
         return None
-    unit = _unit(operation, here, there)
-    if unit is None or a is None or b is None:
-        return None
-    history = Past(past, also, _SYMBOLS[operation], first, second)
-    return _made(lead, operation, a, b, unit, history, masks)
+    return None if unit is None else _made(lead, operation, a, b, unit, past, masks)
 
 
 def _made(
     lead: Dataset, operation: int, a: Any, b: Any, unit: str, history: History, masks: dict[str, Any]
 ) -> Dataset | None:
-    nodes = 1 + (0 if type(a) is float else a.nodes) + (0 if b is None or type(b) is float else b.nodes)
+    nodes = 1 + a.nodes + b.nodes
     if nodes > MOST_NODES:
-        if any(getattr(each, "undefined", None) is not None for each in (a, b)):
+        if a.undefined is not None or b.undefined is not None:
             return None  # arrays alone do not say which of their elements are masked
         a, b = _settled(a), _settled(b)
         nodes = 1
-        if any(each is not None and type(each) is not float and each.leaf is None for each in (a, b)):
+        if any(type(each) is Content and each.leaf is None for each in (a, b)):
             return None
     content = Pending(operation, a, b, lead.content.shape, not independent(), nodes, history)
     if content.complex and not fusible(content):
@@ -104,18 +108,12 @@ def _made(
 
 
 def _settled(operand: Any) -> Any:
-    return operand.settled() if getattr(operand, "pending", False) else operand
+    return operand.settled() if operand.pending else operand
 
 
-def _operand(ds: Dataset) -> Any:
-    """The content if it can take part in a fused expression."""
-    content = ds.content
-    return content if content.pending or content.leaf is not None else None
-
-
-def _number(value: Any) -> float | None:
+def _number(value: Any) -> Number | None:
     try:
-        return float(value)
+        return constant(float(value))
     except OverflowError:  # an integer beyond float64
         return None
 
@@ -143,10 +141,8 @@ def _meet(left: Dataset, right: Dataset) -> tuple[Dataset, dict[str, Any]] | Non
     if left.dims == right.dims and left.content.shape == right.content.shape:
         if not _same_axes(left.raw_axes, right.raw_axes):
             return None
-        masks = left.declared_masks
-        if right.declared_masks is not masks and right.declared_masks:
-            masks = _joined(masks, right.declared_masks)
-        return left, masks
+        masks, others = left.declared_masks, right.declared_masks
+        return left, _joined(masks, others) if others and others is not masks else masks
     lead, other = (right, left) if right.ndim > left.ndim else (left, right)
     if other.ndim == lead.ndim or not _begins_again(other, lead):
         return None
@@ -172,10 +168,11 @@ def _begins_again(other: Dataset, lead: Dataset) -> bool:
 def _same_axes(left: dict[str, Any], right: dict[str, Any]) -> bool:
     if left is right:
         return True
-    if left.keys() != right.keys():
+    if len(left) != len(right):
         return False
-    for name, axis in left.items():  # noqa: SIM110 - twice as fast as all()
-        if not axis.same(right[name]):
+    for name, axis in left.items():  # twice as fast as all()
+        other = right.get(name)
+        if other is None or not axis.same(other):
             return False
     return True
 

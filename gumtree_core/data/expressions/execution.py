@@ -36,8 +36,14 @@ def execute(
 ) -> bool:
     """Run a plan; False where a number was not finite."""
     compiled = _kernels or kernels()
-    numbers = [number for leaf in leaves for number in leaf.numbers]
-    numbers += plan.fixed
+    numbers: list[int | float] = []
+    alike = True
+    for leaf in leaves:
+        numbers += leaf.numbers
+        if leaf.size != size and leaf.size != 1:
+            alike = False
+    if plan.fixed:
+        numbers += plan.fixed
     found: Sequence[int | float] = plan.bases(numbers)
     steps = plan.steps
     if derivatives:
@@ -47,9 +53,9 @@ def execute(
                 found[at] = derivatives[OUT - what].ctypes.data
                 steps[at] = 0 if plan.uniform[OUT - what] else 8
     arguments = (
-        plan.program, np.array(found, dtype=np.int64), steps, _periods(plan, leaves, size), plan.blocks,
-        plan.constant_blocks,
-        np.array(plan.constants(numbers), dtype=np.float64) if plan.constant_blocks.size else NONE,
+        plan.program, np.array(found, dtype=np.int64), steps,
+        _NO_PERIODS if alike else _periods(plan, leaves, size), plan.blocks, plan.constant_blocks,
+        np.array(plan.constants(numbers), dtype=np.float64) if plan.constants else NONE,
         values, variances, 0, size,
     )  # fmt: skip
     if size <= ONE_THREAD:
@@ -61,12 +67,7 @@ def execute(
 
 
 def _periods(plan: Plan, leaves: Sequence[Leaf], size: int) -> NDArray[np.int64]:
-    """Where operands of fewer dimensions begin again; empty where all have the size of the result."""
-    for leaf in leaves:
-        if leaf.size != size and leaf.size != 1:
-            break
-    else:
-        return _NO_PERIODS
+    """Where operands of fewer dimensions begin again; 0 where they have the size of the result."""
     of_leaf = [leaf.size if leaf.size != size else 0 for leaf in leaves]
     periods = [of_leaf[what[0]] if type(what) is tuple else 0 for what in plan.wanted]
     return np.array(periods, dtype=np.int64)

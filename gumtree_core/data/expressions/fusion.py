@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gumtree_core.data.axis import read_only
-from gumtree_core.data.content import Content, Leaf, constant
+from gumtree_core.data.content import Content, Leaf, Number
 from gumtree_core.data.expressions import buffers, program
 from gumtree_core.data.expressions.execution import NONE, execute
 from gumtree_core.data.expressions.opcodes import BLOCK
@@ -57,21 +57,27 @@ _plans: dict[Any, Plan] = {}
 class _Nothing:
     """In place of an operand that an operation does not have."""
 
-    complex, exact, leaves, tree = False, None, (), ()
+    pending, nodes, complex, exact, undefined, leaves, tree = False, 0, False, None, None, (), ()
 
 
-_NOTHING = _Nothing()
+NOTHING = _Nothing()
 
 
 class Pending:
-    """What an operation will give; `left` and `right` are contents, or a number."""
+    """What an operation will give; `left` and `right` are contents, a `Number`, or `NOTHING`."""
 
     __slots__ = (
         "_done", "_uncertainty", "_undefined", "_values", "_variances", "complex", "exact", "label", "leaves",
-        "left", "nodes", "operation", "right", "shape", "size", "tree",
+        "left", "nodes", "operation", "right", "shape", "tree",
     )  # fmt: skip
     pending: ClassVar[bool] = True
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float64)
+
+    complex: bool
+    """Whether sources of error may be related."""
+    leaves: tuple[Leaf, ...]
+    tree: Any
+    """The operations as nested tuples; None where something else decides, too, what the program is."""
 
     def __init__(
         self, operation: int, left: Any, right: Any, shape: Shape, exact: bool, nodes: int, label: Any
@@ -80,20 +86,29 @@ class Pending:
         self.left = left
         self.right = right
         self.shape = shape
-        self.size = prod(shape)
         self.exact = exact
         self.nodes = nodes
         self.label = label
         self._done = False
         self._uncertainty: Uncertainty | None = None
-        one = constant(left) if type(left) is float else left
-        other = _NOTHING if right is None else constant(right) if type(right) is float else right
-        self.complex: bool = one.complex or other.complex
-        self.leaves: tuple[Leaf, ...] = one.leaves + other.leaves
-        # The operations as nested tuples, where nothing but these decides what the program is.
-        alike = one.exact in (None, exact) and other.exact in (None, exact) and not self.complex
-        known = alike and one.tree is not None and other.tree is not None
-        self.tree: Any = (operation, one.tree, other.tree) if known else None
+        self.leaves = left.leaves + right.leaves
+        one, other = left.tree, right.tree
+        self.complex = left.complex or right.complex
+        if (
+            self.complex
+            or one is None
+            or other is None
+            or (left.exact is not None and left.exact is not exact)
+            or (right.exact is not None and right.exact is not exact)
+        ):
+            self.tree = None
+        else:
+            self.tree = operation, one, other
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
 
     @property
     def values(self) -> Array:
@@ -151,13 +166,13 @@ class Pending:
     def _step_by_step(self) -> None:
         from gumtree_core.data.mathematics import arithmetic  # which makes Pendings
 
-        operands = [each for each in (self.left, self.right) if each is not None]
+        operands = [each for each in (self.left, self.right) if each is not NOTHING]
         arrays: list[Array] = []
         parts: list[Uncertainty] = []
         undefined: NDArray[np.bool_] | None = None
         for each in operands:
-            if isinstance(each, float):
-                arrays.append(np.asarray(each).reshape((1,) * len(self.shape)))
+            if isinstance(each, Number):
+                arrays.append(np.asarray(each.value).reshape((1,) * len(self.shape)))
                 parts.append(Uncertainty())
                 continue
             places = _spread(len(each.shape), len(self.shape))
@@ -216,15 +231,15 @@ class _Expression:
         at = self._at.get(id(content))
         if at is not None:
             return at
-        if type(content) is float:
-            made = (-1, self._leaf(constant(content).leaves[0], content), -1)
+        if type(content) is Number:
+            made = (-1, self._leaf(content.leaves[0], content), -1)
         elif content is self._root or (
             content.pending
             and content.exact == self._root.exact
             and (self._whole or content._uncertainty is None or content.leaf is None)
         ):
             left = self._visit(content.left)
-            right = -1 if content.right is None else self._visit(content.right)
+            right = -1 if content.right is NOTHING else self._visit(content.right)
             made = (content.operation, left, right)
         else:
             settled = content.settled() if content.pending else content
@@ -311,7 +326,9 @@ def _simple(root: Pending) -> tuple[Sequence[Leaf], Plan, bool] | None:
     if root.tree is None:
         return None
     leaves = root.leaves
-    identities = [term.source.identity for leaf in leaves for term in leaf.terms]
+    identities: list[str] = []
+    for leaf in leaves:
+        identities += leaf.identities
     if root.exact and len(set(identities)) < len(identities):
         return None
     key = root.exact, root.tree

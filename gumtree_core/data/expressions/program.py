@@ -36,8 +36,9 @@ class Plan:
     """A program, and where its operands come from.
 
     `wanted` says for each place what stands there: a number (of a block of scratch memory, or `OUT`), or
-    the place in `Leaf.numbers` of an address. `bases` and `constants` pick what stands at all places, and the
-    numbers in `constant_blocks`, from the numbers of all operands in a row, followed by `fixed`.
+    the place in `Leaf.numbers` of an address. `bases` and `constants` (None without any) pick what stands at
+    all places, and the numbers in `constant_blocks`, from the numbers of all operands in a row, followed by
+    `fixed`.
     """
 
     program: NDArray[np.int64]
@@ -47,7 +48,7 @@ class Plan:
     bases: Pick
     blocks: int
     constant_blocks: NDArray[np.int64]
-    constants: Pick
+    constants: Pick | None
     uniform: tuple[bool, ...] = ()
     """Of each derivative: whether it is the same for all elements."""
 
@@ -200,7 +201,7 @@ class _Builder:
             constant_blocks=np.array(
                 [self.wanted[place] for place in self.constants.values()], dtype=np.int64
             ),
-            constants=_pick([at(what) for what in self.constants]),
+            constants=_pick([at(what) for what in self.constants]) if self.constants else None,
             fixed=tuple(fixed),
             uniform=uniform,
         )
