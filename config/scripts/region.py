@@ -11,8 +11,9 @@ from gumtree_core.data import Dataset, poisson
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
 from gumtree_core.reduction.fitting import FitWarning, fit
+from gumtree_core.reduction.masks import ellipse, polygon, rectangle
 from gumtree_core.reduction.normalization import rate
-from gumtree_core.reduction.region_statistics import box, polygon, region
+from gumtree_core.reduction.region_statistics import region
 from gumtree_core.reduction.scans import POINT, scanned
 from gumtree_core.reduction.statistics import outliers
 from gumtree_core.scripts import Script, action, group, parameter, result
@@ -144,10 +145,22 @@ class RegionOfInterest(Script):
         if self.shape == "everything":
             return np.ones(shape, dtype=bool)
         if self.shape == "polygon":
-            return polygon(shape, self.polygon_x, self.polygon_y)
+            return polygon(shape, self._corners())
         x = (self.x_min, shape[1] - 1 if self.x_max < 0 else self.x_max)
         y = (self.y_min, shape[0] - 1 if self.y_max < 0 else self.y_max)
-        return box(shape, x, y, ellipse=self.shape == "ellipse")
+        if self.shape == "rectangle" or x[0] > x[1] or y[0] > y[1]:
+            return rectangle(shape, x, y)
+        middle = (x[0] + x[1]) / 2, (y[0] + y[1]) / 2
+        return ellipse(shape, middle, ((x[1] - x[0] + 1) / 2, (y[1] - y[0] + 1) / 2))
+
+    def _corners(self) -> list[tuple[float, float]]:
+        if len(self.polygon_x) != len(self.polygon_y):
+            raise GumtreeError(
+                "BAD_SHAPE",
+                f"The polygon has {len(self.polygon_x)} corners in x and {len(self.polygon_y)} in y; give as "
+                "many of both.",
+            )
+        return list(zip(self.polygon_x, self.polygon_y, strict=True))
 
     def _curve(self, chosen: Dataset) -> Dataset:
         """The sum over all dimensions but one, over its coordinate."""

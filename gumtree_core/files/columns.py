@@ -16,7 +16,7 @@ from gumtree_core.files.saving import save_new
 SUFFIXES = (".txt", ".dat")
 
 
-def write_columns(path: Path, curve: Dataset, *, provenance: Mapping[str, Any]) -> Path:
+def write_columns(path: Path, curve: Dataset, *, provenance: Mapping[str, Any], symbol: str = "I") -> Path:
     """Write q, I, dI and, if it is known, dq; whole or not at all, and never over another file.
 
     Lines that begin with # say what the columns are and how the curve was made. Masked points are left out.
@@ -30,6 +30,8 @@ def write_columns(path: Path, curve: Dataset, *, provenance: Mapping[str, Any]) 
         by. Its metadata may have `dq`, or `d` and that name, a Dataset along it, and `steps`.
     provenance
         Script, commit and input files are named in the head.
+    symbol
+        What the curve is called in the head.
 
     Returns
     -------
@@ -47,16 +49,20 @@ def write_columns(path: Path, curve: Dataset, *, provenance: Mapping[str, Any]) 
         )
     x = curve.dims[0]
     axis = curve.axes[x]
-    columns = {f"{x} ({axis.unit})": axis.centers, f"I ({curve.unit})": curve.values}
+    columns = {_label(x, axis.unit): axis.centers, _label(symbol, curve.unit): curve.values}
     if curve.errors is not None:
-        columns[f"dI ({curve.unit})"] = curve.errors
+        columns[_label(f"d{symbol}", curve.unit)] = curve.errors
     if isinstance(resolution := curve.metadata.get(f"d{x}"), Dataset):
-        columns[f"d{x} ({axis.unit})"] = resolution.to(axis.unit).values
+        columns[_label(f"d{x}", axis.unit)] = resolution.to(axis.unit).values
     head = [curve.title, str(curve.metadata.get("steps", "")), *origin(provenance), "  ".join(columns)]
     text = "\n".join(line for line in head if line)
     rows = np.column_stack(list(columns.values()))
     kept = rows if curve.mask is None else rows[~curve.mask]
     return save_new(path, partial(write_rows, kept, text))
+
+
+def _label(name: str, unit: str) -> str:
+    return f"{name} ({unit})" if unit else name
 
 
 def origin(provenance: Mapping[str, Any]) -> list[str]:

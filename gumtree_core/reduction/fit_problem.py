@@ -85,7 +85,10 @@ class Problem:
         best = self.model(values, x, only)
         derivative = self.derivative(lambda p: self.model(p, x, only), values)
         dim = self.data.dims[0]
-        result: Dataset = Dataset(derivative, dims=(dim, "parameter")) @ self.vector
+        # One term for each parameter: a product of matrices would fold them for each point anew.
+        result = Dataset(np.zeros(best.shape), dims=(dim,))
+        for k in range(len(values)):
+            result = result + Dataset(derivative[:, k], dims=(dim,)) * self.vector["parameter", k]
         result = result.derive(values=best, unit=self.data.unit, history=(), title="fit")
         if len(x) == len(self.x) and np.array_equal(x, self.x):
             return result.with_axes(**{self.axis: self.data.axes[self.axis]})

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from gumtree_core.data import Dataset
-from gumtree_core.data.uncertainty import Uncertainty
+from gumtree_core.data.propagation.uncertainty import Uncertainty
 from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.shapes import Array
 
@@ -65,6 +65,10 @@ class Independent:
         """In units of the error."""
         return np.asarray((deviation.T / self.sigma).T)
 
+    def response(self, inverse: Array) -> Array:
+        """From what acts on residuals, (parameters, points), to what acts on the data."""
+        return inverse / self.sigma
+
 
 @dataclass(frozen=True)
 class Correlated:
@@ -83,6 +87,12 @@ class Correlated:
         from scipy.linalg import solve_triangular
 
         return np.asarray(solve_triangular(self.root, deviation, lower=True))
+
+    def response(self, inverse: Array) -> Array:
+        """From what acts on residuals, (parameters, points), to what acts on the data."""
+        from scipy.linalg import solve_triangular
+
+        return np.asarray(solve_triangular(self.root, inverse.T, lower=True, trans="T").T)
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,12 @@ def _own_errors(data: Dataset) -> Dataset:
     """The data with the errors that each point has for itself, or with some neighbours, alone."""
     own = tuple(term for term in data.uncertainty.terms if not term.selection.repeats(data.shape))
     return data.derive(uncertainty=Uncertainty(own))
+
+
+def shared_errors(data: Dataset) -> Dataset:
+    """The data with the errors that points have in common, such as a monitor's, alone."""
+    shared = tuple(term for term in data.uncertainty.terms if term.selection.repeats(data.shape))
+    return data.derive(uncertainty=Uncertainty(shared))
 
 
 def _check_independent(data: Dataset) -> None:

@@ -9,10 +9,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gumtree_core.data import Dataset
+from gumtree_core.data.propagation.uncertainty import REMEMBERED
 from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction import fit_models
 from gumtree_core.reduction.fit_problem import Problem, declare, gain, minimise
-from gumtree_core.reduction.fit_weights import Alike, Counts, Statistic, Weights, weights
+from gumtree_core.reduction.fit_weights import (
+    Correlated,
+    Independent,
+    Statistic,
+    Weights,
+    shared_errors,
+    weights,
+)
 from gumtree_core.reduction.propagation import correlated
 from gumtree_core.reduction.shapes import Array
 
@@ -31,7 +39,8 @@ class Fit:
         As it was given, for reports.
     parameters
         By name, scalars with error and unit, derived ones such as heights too. They share their sources of
-        error with each other and with the data, so that differences and ratios have exact errors.
+        error with each other and with the data (up to 65536 points times parameters; beyond, what all points
+        share), so that differences and ratios have exact errors.
     names
         The parameters that were varied.
     covariance
@@ -44,7 +53,7 @@ class Fit:
     best
         The curve of the model over the axis of the data, with its error.
     residuals
-        Data less best; their errors know that the curve follows the data.
+        Data less best; their errors know that the curve follows the data, where the parameters do.
     warnings
         Sentences about what needs a look.
     """
@@ -212,19 +221,23 @@ def _result(
     residual = weigh.residual(problem.model(values, problem.x[used]))
     total = float(residual @ residual)
     freedom = len(residual) - len(problem.names)
-    if isinstance(weigh, Alike):
+    related = data.size * len(problem.names) <= REMEMBERED
+    if isinstance(weigh, Independent | Correlated):
+        kept = data[used].replace(unit="", axes={}, masks={}, metadata={}, history=())
+        response = Dataset(weigh.response(inverse), dims=("parameter", *data.dims))
+        if related:
+            vector = response @ kept
+        else:
+            vector = correlated(values, inverse @ inverse.T, "parameter") + response @ shared_errors(kept)
+        problem.vector = vector.derive(values=values)
+    elif weigh.absolute:
+        problem.vector = correlated(values, inverse @ inverse.T, "parameter")
+    else:
         scatter = total / freedom if freedom else 0.0
         problem.vector = correlated(values, scatter * inverse @ inverse.T, "parameter")
         total = float("nan")
         if not freedom:
             notes.append("there are as many parameters as points without errors, so that they have no errors")
-    elif isinstance(weigh, Counts):
-        problem.vector = correlated(values, inverse @ inverse.T, "parameter")
-    else:
-        response = inverse @ weigh.white(np.eye(len(residual)), residual)
-        kept = data[used].replace(unit="", axes={}, masks={}, metadata={}, history=())
-        product = Dataset(response, dims=("parameter", *data.dims)) @ kept
-        problem.vector = product.derive(values=values)
     fit_models.add_derived(problem.terms, problem.parameters)
     parameters = _parameters(problem, values, units)
     best = problem.curve(problem.x)
@@ -238,7 +251,7 @@ def _result(
         chi_square=total,
         degrees_of_freedom=freedom,
         best=best,
-        residuals=(data - best).replace(title="residuals"),
+        residuals=(data - (best if related else best.without_errors())).replace(title="residuals"),
         warnings=tuple(notes),
         statistic=statistic,
         _problem=problem,

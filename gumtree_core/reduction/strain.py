@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gumtree_core.data import Axis, Dataset, scalar, stack
 from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.fitting import Fit, fit
-from gumtree_core.reduction.powder.straightening import binned_mean
+from gumtree_core.reduction.powder.straightening import at_average_angle, binned_mean
 
 Floats = NDArray[np.float64]
 
@@ -93,14 +93,14 @@ def profile(frame: Dataset, two_theta: npt.ArrayLike, width: float) -> Dataset:
     Returns
     -------
     Dataset
-        (two_theta,): the average of the pixels of each bin, times the number of rows.
+        (two_theta,): the average of the pixels of each bin, times the number of rows, at their average angle.
     """
     angle = np.asarray(two_theta, dtype=np.float64)
     if not width > 0:
         raise GumtreeError("BAD_RANGE", f"Bins of {width:g} deg hold nothing; give more than 0.")
     first, last = np.floor(angle.min() / width), np.floor(angle.max() / width) + 1
     edges = Axis(np.arange(first, last + 1) * width, "deg", ("two_theta",))
-    summed: Dataset = binned_mean(frame, angle, edges) * frame.sizes["y"]
+    summed: Dataset = at_average_angle(binned_mean(frame, angle, edges)) * frame.sizes["y"]
     return summed
 
 

@@ -379,6 +379,16 @@ def test_the_curve_is_given_at_other_points_and_for_single_terms():
     assert found.curve(x).axes["x"].unit == "mm"
 
 
+def test_a_curve_of_very_many_points_is_fitted_without_a_warning_or_a_matrix_of_them():
+    x = np.linspace(40, 44, 50_001)
+    y = gaussian(x, 200, 42.1, 0.5) + linear(x, 30, -0.2)
+
+    found = fit(exact(y, x, 3.0) / scalar(2.0, 0.1), "gaussian + linear")
+
+    assert float(found["center"].values) == pytest.approx(42.1)
+    assert float(found["area"].errors) / float(found["area"].values) == pytest.approx(0.05, rel=0.01)
+
+
 def test_the_report_says_what_was_found():
     report = fit(counted(), "gaussian + linear").report()
 

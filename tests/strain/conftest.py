@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import h5py
 import numpy as np
 import pytest
 
@@ -50,3 +51,32 @@ def scan() -> Callable[..., Run]:
         )  # fmt: skip
 
     return make
+
+
+@pytest.fixture
+def kowari(tmp_path) -> Callable[..., str]:
+    """Write a scan as a file of Kowari, laid out as its path table says; gives its name."""
+
+    def write(name: str, strains: np.ndarray, seed: int, **motors: np.ndarray) -> str:
+        random = np.random.default_rng(seed)
+        counts = np.array([random.poisson(expected(each, level=30.0)) for each in strains], dtype=np.int32)
+        points = len(counts)
+        with h5py.File(tmp_path / name, "w") as file:
+            file.attrs["file_name"] = name
+            entry = file.create_group("entry1")
+            entry.attrs["NX_class"] = "NXentry"
+            entry["instrument/name"] = ["KOWARI"]
+            entry["data/hmm_xy"] = counts
+            for dim, values in (("x", X), ("y", Y)):
+                entry[f"data/{dim}_pixel_offset"] = values
+                entry[f"data/{dim}_pixel_offset"].attrs["units"] = "mm"
+            entry["instrument/detector/sample_to_detector_distance"] = [DISTANCE]
+            entry["instrument/detector/sample_to_detector_distance"].attrs["units"] = "mm"
+            entry["monitor/bm1_counts"] = np.full(points, 1_000_000)
+            entry["sample/name"] = ["weld"]
+            for motor, values in {"stth": np.full(points, 91.0), **motors}.items():
+                entry[f"sample/{motor}"] = values
+                entry[f"sample/{motor}"].attrs["units"] = "degrees" if motor == "stth" else "mm"
+        return name
+
+    return write

@@ -72,7 +72,7 @@ def straightened_sum(scan: Dataset, radius: float, edges: Axis, sharing: Sharing
     Returns
     -------
     Dataset
-        As `binned_mean`, times the number of rows.
+        As `binned_mean`, times the number of rows; of ``"nearest"``, at the average angles of the bins.
 
     Raises
     ------
@@ -91,8 +91,20 @@ def straightened_sum(scan: Dataset, radius: float, edges: Axis, sharing: Sharing
     # (point, y, x): the angles of the tubes do not depend on y, nor the heights on the others.
     of_tubes = np.expand_dims(axis.values, axis.dims.index("x"))
     true = true_angle(of_tubes, z[:, np.newaxis], radius)
-    summed: Dataset = binned_mean(scan, np.broadcast_to(true, scan.shape), edges, sharing) * scan.sizes["y"]
+    mean = binned_mean(scan, np.broadcast_to(true, scan.shape), edges, sharing)
+    if sharing == "nearest":
+        mean = at_average_angle(mean)
+    summed: Dataset = mean * scan.sizes["y"]
     return summed
+
+
+def at_average_angle(mean: Dataset) -> Dataset:
+    """Points at the average angle of what is in each bin of `binned_mean`, not at the bin's middle.
+
+    Where a few columns of pixels are in a bin, the two differ by up to half a bin.
+    """
+    angle = mean.metadata["angle"]
+    return mean.replace(axes={"two_theta": Axis(angle.values, angle.unit, ("two_theta",))})
 
 
 def _is_length(axis: Axis) -> bool:
@@ -124,8 +136,9 @@ def binned_mean(data: Dataset, angle: npt.ArrayLike, edges: Axis, sharing: Shari
     -------
     Dataset
         (two_theta,); bins that got nothing are masked. `metadata["contributors"]` has the number of elements
-        in each, `metadata["total"]` their sum. The errors are exact. Of more than 65536 elements the
-        covariance of the bins, through sharing or a common calibration, is not kept.
+        in each, `metadata["angle"]` their average angle, `metadata["total"]` their sum. The errors are exact.
+        Of more than 65536 elements the covariance of the bins, through sharing or a common calibration, is
+        not kept.
 
     Raises
     ------
@@ -151,10 +164,19 @@ def binned_mean(data: Dataset, angle: npt.ArrayLike, edges: Axis, sharing: Shari
             [(plain * Dataset(share, dims=data.dims)).expand_dims("share") for share in shares], "share"
         )
     taken = np.ones(data.shape) if data.mask is None else np.asarray(~data.mask, dtype=np.float64)
-    count = np.bincount((index + 1).ravel(), (shares * taken).ravel(), number + 1)[1:]
+    weights = (shares * taken).ravel()
+    count, moment = (
+        np.bincount((index + 1).ravel(), each, number + 1)[1:]
+        for each in (weights, weights * np.broadcast_to(angle, shares.shape).ravel())
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CorrelationWarning)
         total: Dataset = parts.bin_sum(index, number, "two_theta", edges)
     contributors = Dataset(count, dims=("two_theta",))
+    middles = (edges.values[:-1] + edges.values[1:]) / 2
+    center = np.divide(moment, count, out=middles, where=count > 0)
+    measured = Dataset(center, dims=("two_theta",), unit=edges.unit)
     mean: Dataset = total / contributors.with_masks(empty=count == 0)
-    return mean.with_metadata(**{**data.metadata, "contributors": contributors, "total": total})
+    return mean.with_metadata(
+        **{**data.metadata, "contributors": contributors, "angle": measured, "total": total}
+    )
