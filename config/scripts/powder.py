@@ -47,77 +47,61 @@ class Powder(Script):
     author = "GumTree on Tango"
     version = "1.0"
 
+    # fmt: off
     runs = group("Runs")
-    detector = group("Detector")
-    sums = group("Pattern")
-    output = group("Files")
-
-    sample: Run = parameter(label="Sample", group="runs")
-    background: Run | None = parameter(None, label="Background", group="runs", help="Empty can, same steps.")
-    normalization: Literal["monitor", "time"] = parameter("monitor", label="Normalise to", group="runs")
+    sample: Run = parameter(label="Sample")
+    background: Run | None = parameter(None, label="Background", help="Empty can, same steps.")
+    normalization: Literal["monitor", "time"] = parameter("monitor", label="Normalise to")
     target: float = parameter(
-        0.0, ge=0, label="Common monitor or time", group="runs", help="Counts or s; 0: the highest there is."
+        0.0, ge=0, label="Common monitor or time", help="Counts or s; 0: the highest there is."
     )
 
+    detector = group("Detector")
     efficiency: Path | None = parameter(
-        None, label="Efficiencies", group="detector", help="Text or HDF5: a factor for each pixel."
+        None, label="Efficiencies", help="Text or HDF5: a factor for each pixel."
     )
     vertical_offsets: Path | None = parameter(
-        None, label="Vertical offsets", group="detector", help="Two columns: tube from 1 on, pixels too high."
+        None, label="Vertical offsets", help="Two columns: tube from 1 on, pixels too high."
     )
     angular_offsets: Path | None = parameter(
-        None, label="Angular offsets", group="detector", help="A column of degrees, such as an .ang file."
+        None, label="Angular offsets", help="A column of degrees, such as an .ang file."
     )
     wavelength: float = parameter(
-        0.0, ge=0, unit="angstrom", label="Wavelength", group="detector",
-        help="For the file of the pattern; 0: as in the run.",
-    )  # fmt: skip
-    zero: float = parameter(
-        0.0, unit="deg", label="Zero", group="detector", help="Added to two-theta of all tubes."
+        0.0, ge=0, unit="angstrom", label="Wavelength", help="For the file of the pattern; 0: as in the run."
     )
-    lowest_row: int = parameter(24, ge=0, label="Lowest row", unit="pixel", group="detector")
-    highest_row: int = parameter(103, ge=0, label="Highest row", unit="pixel", group="detector")
-    radius: float = parameter(
-        0.0,
-        ge=0,
-        unit="mm",
-        label="Radius",
-        group="detector",
-        help="To the tubes; 0: as in the file.",
-    )
-    refine: bool = parameter(
-        False,
-        label="Refine gains",
-        group="detector",
-        help="After Ford and Rollett.",
-    )
+    zero: float = parameter(0.0, unit="deg", label="Zero", help="Added to two-theta of all tubes.")
+    lowest_row: int = parameter(24, ge=0, label="Lowest row", unit="pixel")
+    highest_row: int = parameter(103, ge=0, label="Highest row", unit="pixel")
+    radius: float = parameter(0.0, ge=0, unit="mm", label="Radius", help="To the tubes; 0: as in the file.")
+    refine: bool = parameter(False, label="Refine gains", help="After Ford and Rollett.")
 
+    sums = group("Pattern")
     summation: Literal["straightened", "vertical"] = parameter(
-        "straightened", label="Sum", group="sums",
+        "straightened", label="Sum",
         help="'straightened' along the cones, which is right; 'vertical' straight up the tubes.",
-    )  # fmt: skip
+    )
     sharing: Literal["nearest", "shared"] = parameter(
-        "nearest", label="Pixels between bins", group="sums", level="expert",
+        "nearest", label="Pixels between bins", level="expert",
         help="Of 'straightened': into the bin that they lie in, or into two, which correlates neighbours.",
-    )  # fmt: skip
+    )
     width: float = parameter(
-        0.0, ge=0, unit="deg", label="Step of the pattern", group="sums", help="0: the step of the scan."
+        0.0, ge=0, unit="deg", label="Step of the pattern", help="0: the step of the scan."
     )
     together: float = parameter(
-        0.6, ge=0.01, le=10, label="Points become one within", group="sums",
+        0.6, ge=0.01, le=10, label="Points become one within",
         help="In steps. Of 'vertical' and of the angles that gains are refined from.",
-    )  # fmt: skip
-    highest: float = parameter(
-        0.0, ge=0, label="Scale to a highest point of", group="sums", help="0: not scaled."
     )
+    highest: float = parameter(0.0, ge=0, label="Scale to a highest point of", help="0: not scaled.")
 
+    output = group("Files")
     format: Literal["cif", "xye", "fxye", "dat", "all"] = parameter(
-        "cif", label="Format", group="output", help="'cif' keeps all settings; 'all' writes all four."
+        "cif", label="Format", help="'cif' keeps all settings; 'all' writes all four."
     )
 
     pattern: Dataset = result(label="Pattern", unit="counts", ndim=1, x="two_theta", x_unit="deg")
     gains: Dataset = result(label="Gains of tubes", ndim=1, x="x")
     gains_chi_square: float = result(label="Reduced chi-square of the gains")
+    # fmt: on
 
     @action("Reduce")
     def reduce(self) -> None:

@@ -43,65 +43,62 @@ class Reflectometry(Script):
     author = "GumTree on Tango"
     version = "1.0"
 
+    # fmt: off
     runs = group("Runs")
-    bins = group("Wavelength")
-    beam = group("Beam on the detector")
-    curve = group("Curve")
-
     reflected: list[Run] = parameter(
-        label="Reflected beams", group="runs", help="One or several angles, the smallest first."
+        label="Reflected beams", help="One or several angles, the smallest first."
     )
     direct: list[Run] = parameter(
-        label="Direct beams", group="runs", help="One for all angles, or one for each in their order."
+        label="Direct beams", help="One for all angles, or one for each in their order."
     )
 
-    lowest_wavelength: float = parameter(
-        2.5, ge=0.1, le=100, unit="angstrom", label="Lowest wavelength", group="bins"
-    )
-    highest_wavelength: float = parameter(
-        19.0, ge=0.1, le=100, unit="angstrom", label="Highest wavelength", group="bins"
-    )
+    bins = group("Wavelength")
+    lowest_wavelength: float = parameter(2.5, ge=0.1, le=100, unit="angstrom", label="Lowest wavelength")
+    highest_wavelength: float = parameter(19.0, ge=0.1, le=100, unit="angstrom", label="Highest wavelength")
     bin_width: float = parameter(
-        2.0, ge=0.01, le=50, unit="percent", label="Width of the bins", group="bins", help="Relative."
+        2.0, ge=0.01, le=50, unit="percent", label="Width of the bins", help="Relative."
     )
 
+    beam = group("Beam on the detector")
     foreground: float = parameter(
-        3.0, ge=0.5, le=20, label="Half width of the foreground", group="beam",
+        3.0, ge=0.5, le=20, label="Half width of the foreground",
         help="In standard deviations of the beam, to whole rows of the detector.",
-    )  # fmt: skip
+    )
     background: Literal["line", "mean", "none"] = parameter(
-        "line", label="Background", group="beam", help="Through the rows beside the beam."
+        "line", label="Background", help="Through the rows beside the beam."
     )
     background_gap: float = parameter(
-        4.0, ge=0, le=200, unit="pixel", label="Gap between beam and background", group="beam"
+        4.0, ge=0, le=200, unit="pixel", label="Gap between beam and background"
     )
     background_width: float = parameter(
-        2.0, ge=0.1, le=100, label="Width of the background", group="beam",
+        2.0, ge=0.1, le=100, label="Width of the background",
         help="On each side, in standard deviations of the beam.",
-    )  # fmt: skip
-    gravity: bool = parameter(True, label="Follow the beam as it falls", group="beam", level="expert")
+    )
+    gravity: bool = parameter(True, label="Follow the beam as it falls", level="expert")
     beam_center: list[float] = parameter(
-        [], label="Rows of the reflected beams", group="beam", level="expert",
+        [], label="Rows of the reflected beams", level="expert",
         help="One for each angle, where no beam is found; needs its width too.",
-    )  # fmt: skip
+    )
     beam_sigma: float = parameter(
-        0.0, ge=0, unit="pixel", label="Width of the reflected beams", group="beam", level="expert",
+        0.0, ge=0, unit="pixel", label="Width of the reflected beams", level="expert",
         help="Standard deviation, for rows given by hand.",
-    )  # fmt: skip
+    )
 
-    stitching: Literal["scale", "as measured"] = parameter("scale", label="Overlaps", group="curve")
+    curve = group("Curve")
+    stitching: Literal["scale", "as measured"] = parameter("scale", label="Overlaps")
     critical_q: float = parameter(
-        0.0, ge=0, le=1, unit="1/angstrom", label="Critical Q", group="curve",
+        0.0, ge=0, le=1, unit="1/angstrom", label="Critical Q",
         help="R is 1 below it, and all is divided by its mean there. 0: as measured.",
-    )  # fmt: skip
+    )
     sample_length: float = parameter(
-        0.0, ge=0, le=10_000, unit="mm", label="Length of the sample", group="curve",
+        0.0, ge=0, le=10_000, unit="mm", label="Length of the sample",
         help="Along the beam, to divide by the part of the beam that it catches. 0: it catches all.",
-    )  # fmt: skip
+    )
 
     r: Dataset = result(label="R(Q)", ndim=1, x="q", x_unit="1/angstrom", log_y=True)
     theta: Dataset = result(label="Angles", unit="deg", ndim=1, x="angle", format="%.4f")
     scale_factors: Dataset = result(label="Scale factors", ndim=1, x="angle", format="%.4f")
+    # fmt: on
 
     @action("Reduce")
     def reduce(self) -> None:

@@ -30,61 +30,41 @@ class RegionOfInterest(Script):
     author = "GumTree on Tango"
     version = "1.0"
 
+    # fmt: off
     data = group("Data")
-    where = group("Region")
-    peak_fit = group("Peak")
-
-    run: Run = parameter(label="Run", group="data", live=True)
-    normalization: Literal["none", "monitor", "time"] = parameter("none", label="Normalise to", group="data")
+    run: Run = parameter(label="Run", live=True)
+    normalization: Literal["none", "monitor", "time"] = parameter("none", label="Normalise to")
     along: str = parameter(
-        "", label="Curve along", group="data",
+        "", label="Curve along",
         help="A motor, or a dimension: point, time_of_flight, y, x. Empty: what was scanned, else x.",
-    )  # fmt: skip
+    )
     zero_count_variance: float = parameter(
-        1.0,
-        ge=0,
-        le=1,
-        label="Variance of zero counts",
-        group="data",
-        level="expert",
-        help="Of a point of the curve.",
+        1.0, ge=0, le=1, label="Variance of zero counts", level="expert", help="Of a point of the curve."
     )
 
-    shape: Literal["everything", "rectangle", "ellipse", "polygon"] = parameter(
-        "everything", label="Shape", group="where"
-    )
-    x_min: int = parameter(0, ge=0, label="First pixel in x", unit="pixel", group="where")
-    x_max: int = parameter(
-        -1, ge=-1, label="Last pixel in x", unit="pixel", group="where", help="-1: the detector's last."
-    )
-    y_min: int = parameter(0, ge=0, label="First pixel in y", unit="pixel", group="where")
-    y_max: int = parameter(
-        -1, ge=-1, label="Last pixel in y", unit="pixel", group="where", help="-1: the detector's last."
-    )
-    polygon_x: list[float] = parameter([], label="Corners in x", unit="pixel", group="where")
-    polygon_y: list[float] = parameter([], label="Corners in y", unit="pixel", group="where")
+    where = group("Region")
+    shape: Literal["everything", "rectangle", "ellipse", "polygon"] = parameter("everything", label="Shape")
+    x_min: int = parameter(0, ge=0, label="First pixel in x", unit="pixel")
+    x_max: int = parameter(-1, ge=-1, label="Last pixel in x", unit="pixel", help="-1: the detector's last.")
+    y_min: int = parameter(0, ge=0, label="First pixel in y", unit="pixel")
+    y_max: int = parameter(-1, ge=-1, label="Last pixel in y", unit="pixel", help="-1: the detector's last.")
+    polygon_x: list[float] = parameter([], label="Corners in x", unit="pixel")
+    polygon_y: list[float] = parameter([], label="Corners in y", unit="pixel")
     outlier_threshold: float = parameter(
-        0.0, ge=0, le=20, label="Mask hot and dead pixels beyond", group="where",
+        0.0, ge=0, le=20, label="Mask hot and dead pixels beyond",
         help="In standard deviations from their neighbours, over all points; 0 masks none, 6 is usual.",
-    )  # fmt: skip
-
-    peak: Literal[
-        "none",
-        "gaussian",
-        "lorentzian",
-        "pseudo_voigt",
-        "voigt",
-        "split_gaussian",
-        "split_lorentzian",
-        "edge",
-    ] = parameter("gaussian", label="Shape of the peak", group="peak_fit")
-    background: Literal["none", "constant", "linear", "quadratic"] = parameter(
-        "constant", label="Background", group="peak_fit"
     )
+
+    peak_fit = group("Peak")
+    peak: Literal[
+        "none", "gaussian", "lorentzian", "pseudo_voigt", "voigt", "split_gaussian", "split_lorentzian",
+        "edge",
+    ] = parameter("gaussian", label="Shape of the peak")
+    background: Literal["none", "constant", "linear", "quadratic"] = parameter("constant", label="Background")
     statistic: Literal["least squares", "poisson"] = parameter(
-        "least squares", label="Statistic", group="peak_fit",
+        "least squares", label="Statistic",
         help="'poisson' where there are points of few counts; these must not be normalised.",
-    )  # fmt: skip
+    )
 
     curve: Dataset = result(label="Curve", ndim=1, x="position")
     best: Dataset = result(label="Fitted curve", ndim=1, x="position")
@@ -102,6 +82,7 @@ class RegionOfInterest(Script):
     peak_area: Dataset = result(label="Area of the peak")
     peak_height: Dataset = result(label="Height of the peak")
     reduced_chi_square: float = result(label="Reduced chi-square")
+    # fmt: on
 
     @action("Evaluate", live=True)
     def evaluate(self) -> None:

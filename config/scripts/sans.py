@@ -8,9 +8,18 @@ from typing import Literal
 from gumtree_core.data import Dataset, errors, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
+from gumtree_core.files.columns import write_columns
 from gumtree_core.reduction.absolute import direct_beam_scale, standard_scale
 from gumtree_core.reduction.geometry import geometry, image, number
-from gumtree_core.reduction.integration import circular, q_bins
+from gumtree_core.reduction.integration import (
+    annulus,
+    cut,
+    free_bins,
+    phi_bins,
+    q_bins,
+    rings,
+    sector,
+)
 from gumtree_core.reduction.sans import (
     DISTANCE,
     WAVELENGTH,
@@ -18,7 +27,6 @@ from gumtree_core.reduction.sans import (
     beam_center,
     belong_together,
     of_each_pixel,
-    pixels_per_bin,
     resolution,
     said_of,
     thickness,
@@ -41,135 +49,140 @@ class SansReduction(Script):
     author = "GumTree on Tango"
     version = "1.1"
 
+    # fmt: off
     runs = group("Runs")
-    scale = group("Absolute scale by a standard", folded=True)
-    corrections = group("Corrections")
-    curve = group("Curve")
-    expert = group("Beam centre and details", folded=True)
-
-    sample: Run = parameter(label="Sample", group="runs", live=True)
-    empty_cell: Run | None = parameter(None, label="Empty cell", group="runs")
-    blocked_beam: Run | None = parameter(None, label="Blocked beam, or dark current", group="runs")
+    sample: Run = parameter(label="Sample", live=True)
+    empty_cell: Run | None = parameter(None, label="Empty cell")
+    blocked_beam: Run | None = parameter(None, label="Blocked beam, or dark current")
     sensitivity_file: Run | None = parameter(
-        None, label="Sensitivity", group="runs", help="A file that holds it, such as a DIV file of the NCNR."
+        None, label="Sensitivity", help="A file that holds it, such as a DIV file of the NCNR."
     )
-    flood: Run | None = parameter(None, label="Water (flood)", group="runs")
-    mask_file: Run | None = parameter(None, label="Mask", group="runs")
-    direct_beam: Run | None = parameter(None, label="Direct beam, attenuated", group="runs")
-    sample_beam: Run | None = parameter(None, label="Direct beam through the sample", group="runs")
-    cell_beam: Run | None = parameter(None, label="Direct beam through the empty cell", group="runs")
-    flood_beam: Run | None = parameter(None, label="Direct beam through the water", group="runs")
+    flood: Run | None = parameter(None, label="Water (flood)")
+    mask_file: Run | None = parameter(None, label="Mask")
+    direct_beam: Run | None = parameter(None, label="Direct beam, attenuated")
+    sample_beam: Run | None = parameter(None, label="Direct beam through the sample")
+    cell_beam: Run | None = parameter(None, label="Direct beam through the empty cell")
+    flood_beam: Run | None = parameter(None, label="Direct beam through the water")
     open_beam: Run | None = parameter(
-        None, label="Direct beam of the transmissions", group="runs",
+        None, label="Direct beam of the transmissions",
         help="Needed only where they were measured in another configuration: the empty beam of that.",
-    )  # fmt: skip
-
-    standard: Run | None = parameter(
-        None,
-        label="Standard sample",
-        group="scale",
-        help="If given, it makes the scale in place of the beam.",
     )
-    standard_beam: Run | None = parameter(None, label="Direct beam through the standard", group="scale")
+
+    scale = group("Absolute scale by a standard", folded=True)
+    standard: Run | None = parameter(
+        None, label="Standard sample", help="If given, it makes the scale in place of the beam."
+    )
+    standard_beam: Run | None = parameter(None, label="Direct beam through the standard")
     standard_transmission: float = parameter(
-        1.0,
-        ge=0,
-        le=1,
-        label="Transmission of the standard",
-        group="scale",
-        help="Used unless it is measured.",
+        1.0, ge=0, le=1, label="Transmission of the standard", help="Used unless it is measured."
     )
     standard_material: Literal["NIST SRM 3600", "water (x-rays)", "flat scatterer"] = parameter(
-        "NIST SRM 3600", label="Material of the standard", group="scale"
+        "NIST SRM 3600", label="Material of the standard"
     )
-    standard_level: float = parameter(
-        0.0, ge=0, unit="1/cm", label="Level of the flat scatterer", group="scale"
-    )
-    standard_level_error: float = parameter(0.0, ge=0, unit="1/cm", label="Error of that", group="scale")
+    standard_level: float = parameter(0.0, ge=0, unit="1/cm", label="Level of the flat scatterer")
+    standard_level_error: float = parameter(0.0, ge=0, unit="1/cm", label="Error of that")
     standard_thickness: float = parameter(
-        0.0, ge=0, le=1000, unit="mm", label="Thickness of the standard", group="scale",
+        0.0, ge=0, le=1000, unit="mm", label="Thickness of the standard",
         help="0: as certified, or as in its run.",
-    )  # fmt: skip
-    standard_in_cell: bool = parameter(False, label="It is in the cell", group="scale")
-
-    normalization: Literal["monitor", "time"] = parameter(
-        "monitor", label="Normalise to", group="corrections"
     )
+    standard_in_cell: bool = parameter(False, label="It is in the cell")
+
+    corrections = group("Corrections")
+    normalization: Literal["monitor", "time"] = parameter("monitor", label="Normalise to")
     sample_transmission: float = parameter(
-        0.0, ge=0, le=1, label="Transmission of the sample", group="corrections",
+        0.0, ge=0, le=1, label="Transmission of the sample",
         help="In its cell; 0: as in its run, or 1. Used unless the direct beam with and without it is given.",
-    )  # fmt: skip
+    )
     sample_transmission_error: float = parameter(
-        0.0, ge=0, le=1, label="Error of the transmission of the sample", group="corrections"
+        0.0, ge=0, le=1, label="Error of the transmission of the sample"
     )
     sample_in_cell: bool = parameter(
-        True,
-        label="It is in the cell",
-        group="corrections",
-        help="If not, the cell is subtracted from water only.",
+        True, label="It is in the cell", help="If not, the cell is subtracted from water only."
     )
     cell_transmission: float = parameter(
-        1.0, ge=0, le=1, label="Transmission of the empty cell", group="corrections",
-        help="Used unless it is measured.",
-    )  # fmt: skip
+        1.0, ge=0, le=1, label="Transmission of the empty cell", help="Used unless it is measured."
+    )
     cell_transmission_error: float = parameter(
-        0.0, ge=0, le=1, label="Error of the transmission of the empty cell", group="corrections"
+        0.0, ge=0, le=1, label="Error of the transmission of the empty cell"
     )
     flood_transmission: float = parameter(
-        1.0, ge=0, le=1, label="Transmission of the water", group="corrections",
-        help="Used unless it is measured.",
-    )  # fmt: skip
+        1.0, ge=0, le=1, label="Transmission of the water", help="Used unless it is measured."
+    )
     flood_transmission_error: float = parameter(
-        0.0, ge=0, le=1, label="Error of the transmission of the water", group="corrections"
+        0.0, ge=0, le=1, label="Error of the transmission of the water"
     )
     thickness: float = parameter(
-        0.0, ge=0, le=1000, unit="mm", label="Thickness", group="corrections",
-        help="Of the sample; 0: as in its run.",
-    )  # fmt: skip
+        0.0, ge=0, le=1000, unit="mm", label="Thickness", help="Of the sample; 0: as in its run."
+    )
     attenuation: float = parameter(
-        0.0, ge=0, le=1, label="Transmission of the attenuator", group="corrections",
+        0.0, ge=0, le=1, label="Transmission of the attenuator",
         help="In all direct beams, 1 if there was none; 0: as in each run.",
-    )  # fmt: skip
-
-    q_min: float = parameter(0.015, ge=0, le=10, unit="1/angstrom", label="Lowest q", group="curve")
-    q_max: float = parameter(0.145, ge=0, le=10, unit="1/angstrom", label="Highest q", group="curve")
-    bins: int = parameter(130, ge=1, le=10_000, label="Bins", group="curve")
-    spacing: Literal["linear", "logarithmic"] = parameter("linear", label="Spacing", group="curve")
-    weighting: Literal["area", "inverse variance"] = parameter("area", label="Weighting", group="curve")
-    columns: bool = parameter(
-        False, label="Columns of text too", group="curve", help="Saved beside NXcanSAS: q, I, dI, dq."
     )
 
+    curve = group("Curve")
+    q_min: float = parameter(0.015, ge=0, le=10, unit="1/angstrom", label="Lowest q")
+    q_max: float = parameter(0.145, ge=0, le=10, unit="1/angstrom", label="Highest q")
+    bins: int = parameter(130, ge=1, le=10_000, label="Bins")
+    spacing: Literal["linear", "logarithmic"] = parameter("linear", label="Spacing")
+    weighting: Literal["area", "inverse variance"] = parameter("area", label="Weighting")
+    columns: bool = parameter(False, label="Columns of text too", help="Saved beside NXcanSAS: q, I, dI, dq.")
+
+    cuts = group("Sectors and cuts", folded=True)
+    sector_width: float = parameter(
+        360.0, ge=1, le=360, unit="deg", label="I(q) of a sector of",
+        help="Below 180 it is taken on both sides of the beam; 360: all around.",
+    )
+    sector_angle: float = parameter(
+        0.0, unit="deg", label="Direction of the sector", help="0: along x, 90: along y."
+    )
+    ring_q_max: float = parameter(
+        0.0, ge=0, le=10, unit="1/angstrom", label="I(phi) of a ring up to", help="0: none."
+    )
+    ring_q_min: float = parameter(0.0, ge=0, le=10, unit="1/angstrom", label="I(phi) of a ring from")
+    ring_bins: int = parameter(72, ge=1, le=3600, label="Bins of phi")
+    cut_width: float = parameter(
+        0.0, ge=0, le=10, unit="1/angstrom", label="Width of a cut through the beam", help="0: none."
+    )
+    cut_angle: float = parameter(
+        0.0, unit="deg", label="Direction of the cut", help="0: horizontal, 90: vertical."
+    )
+    split_pixels: bool = parameter(
+        False, label="Split pixels among bins",
+        help="By area, for curves of sectors and cuts that are narrow; correlates neighbouring points.",
+    )
+
+    expert = group("Beam centre and details", folded=True)
     beam_center_x: float = parameter(
-        0.0, unit="pixel", label="Beam centre x", group="expert",
-        help="0: from the direct beam, or as in the run.",
-    )  # fmt: skip
-    beam_center_y: float = parameter(0.0, unit="pixel", label="Beam centre y", group="expert")
-    pixel_size: float = parameter(
-        0.0, ge=0, unit="mm", label="Pixel size", group="expert", help="0: as in the run."
+        0.0, unit="pixel", label="Beam centre x", help="0: from the direct beam, or as in the run."
     )
-    beam_radius: float = parameter(30.0, ge=1, unit="mm", label="Radius of the direct beam", group="expert")
-    shadow_radius: float = parameter(
-        0.0, ge=0, unit="mm", label="Radius of the beam stop's shadow", group="expert"
-    )
+    beam_center_y: float = parameter(0.0, unit="pixel", label="Beam centre y")
+    pixel_size: float = parameter(0.0, ge=0, unit="mm", label="Pixel size", help="0: as in the run.")
+    beam_radius: float = parameter(30.0, ge=1, unit="mm", label="Radius of the direct beam")
+    shadow_radius: float = parameter(0.0, ge=0, unit="mm", label="Radius of the beam stop's shadow")
     beam_sensitivity_error: float = parameter(
-        0.0, ge=0, le=1, label="Error of the sensitivity at the beam", group="expert",
+        0.0, ge=0, le=1, label="Error of the sensitivity at the beam",
         help="It is not measured there: the beam stop hides those pixels. Relative; shared by all points.",
-    )  # fmt: skip
+    )
     zero_count_variance: float = parameter(
-        0.0, ge=0, le=1, label="Variance of zero counts", group="expert",
+        0.0, ge=0, le=1, label="Variance of zero counts",
         help="0 is right for averages by area; the programs of ORNL use 1.",
-    )  # fmt: skip
+    )
     error_rule: Literal["exact", "independent"] = parameter(
-        "exact", label="Errors", group="expert",
+        "exact", label="Errors",
         help="'independent' forgets that pixels share monitor, transmission and flood, as most programs do.",
-    )  # fmt: skip
+    )
 
     iq: Dataset = result(
         label="I(q)", unit="1/cm", ndim=1, x="q", x_unit="1/angstrom", log_x=True, log_y=True
     )
+    iphi: Dataset = result(label="I(phi)", unit="1/cm", ndim=1, x="phi", x_unit="deg")
+    along_cut: Dataset = result(
+        label="I along the cut", unit="1/cm", ndim=1, x="q", x_unit="1/angstrom", log_y=True
+    )
     pattern: Dataset = result(label="Corrected pattern", unit="1/cm", ndim=2, help="Before averaging.")
     transmission: Dataset = result(label="Transmission of the sample", format="%.4f")
+    # fmt: on
+    # fmt: on
 
     @action("Reduce", live=True)
     def reduce(self) -> None:
@@ -188,7 +201,10 @@ class SansReduction(Script):
             )
         with errors(self.error_rule):
             self._reduce()
-        self.save_curve(self.iq, f"{Path(self.sample.name).stem}_iq", columns=self.columns)
+        name = Path(self.sample.name).stem
+        self.save_curve(self.iq, f"{name}_iq", columns=self.columns)
+        for part in {"iphi", "along_cut"} & self.results().keys():
+            self.save_as(write_columns, getattr(self, part), f"{name}_{part}.txt", part=part)
 
     def _reduce(self) -> None:
         self._check_runs()
@@ -201,6 +217,7 @@ class SansReduction(Script):
         )
         center = beam_center(self.sample, self.direct_beam, self.beam_center_x, self.beam_center_y)
         self._detector = geometry(self.sample, center, self.pixel_size)
+        self._wavelength = number(self.sample, "instrument/wavelength", "angstrom")
         self._steps = [f"beam centre ({center[0]:.2f}, {center[1]:.2f}) pixel"]
 
         self.progress(0.1, "Scattering of the sample")
@@ -232,8 +249,9 @@ class SansReduction(Script):
             pattern = (pattern / self._scale_by_beam(self.direct_beam)).to("1/cm")
         self.pattern = pattern
 
-        self.progress(0.8, "Average over rings")
-        self.iq = self._described(self._rings(pattern))
+        self.progress(0.8, "Averages over rings")
+        self.iq = self._described(self._rings(pattern, self.sector_width))
+        self._cuts(pattern)
         self.log(f"Done: {'; '.join(self._steps)}.")
         self.progress(1.0, "Reduced")
 
@@ -330,11 +348,40 @@ class SansReduction(Script):
             return flat(self.standard_level, self.standard_level_error)
         return glassy_carbon() if self.standard_material == "NIST SRM 3600" else water_for_x_rays()
 
-    def _rings(self, pattern: Dataset) -> Dataset:
-        q = self._detector.q(number(self.sample, "instrument/wavelength", "angstrom"))
+    def _rings(self, pattern: Dataset, width: float = 360.0) -> Dataset:
+        """I(q) of all azimuths, or of a sector."""
         axis = q_bins(self.q_min, self.q_max, self.bins, self.spacing)
-        rings = circular(pattern, q, axis, self.weighting)
-        return rings.with_metadata(pixels=pixels_per_bin(pattern, q, axis.values))
+        if width == 360 and not self.split_pixels:
+            plan = rings(self._detector.q(self._wavelength), axis)
+        else:
+            q_map, both = self._detector.q_map(self._wavelength), width < 180
+            plan = sector(q_map, axis, self.sector_angle, width, both_sides=both, split=self.split_pixels)
+            self._steps.append(f"sector of {width:g} deg about {self.sector_angle:g} deg")
+        curve = plan.average(pattern, self.weighting)
+        used = plan if pattern.mask is None else plan.without(pattern.mask)
+        return curve.with_metadata(pixels=Dataset(used.area, dims=("q",), title="pixels"))
+
+    def _cuts(self, pattern: Dataset) -> None:
+        self.iphi = self.along_cut = None
+        if not (self.ring_q_max or self.cut_width):
+            return
+        q_map = self._detector.q_map(self._wavelength)
+        if self.ring_q_max:
+            phi = phi_bins(-180, 180, self.ring_bins)
+            ring = annulus(q_map, phi, self.ring_q_min, self.ring_q_max, split=self.split_pixels)
+            what = f"ring from {self.ring_q_min:g} to {self.ring_q_max:g} 1/angstrom"
+            self.iphi = self._told(ring.average(pattern, self.weighting), what)
+        if self.cut_width:
+            rising = q_bins(self.q_min, self.q_max, self.bins, self.spacing).values
+            both_sides = free_bins([*-rising[::-1], *rising[rising > 0]])
+            line = cut(q_map, both_sides, self.cut_angle, self.cut_width, split=self.split_pixels)
+            curve = line.average(pattern, self.weighting)
+            what = f"cut at {self.cut_angle:g} deg, {self.cut_width:g} 1/angstrom wide"
+            self.along_cut = self._told(curve[abs(curve.axes["q"].centers) >= self.q_min], what)
+
+    def _told(self, curve: Dataset, what: str) -> Dataset:
+        steps = "\n".join([*self._steps[:-1], what])
+        return curve.replace(title=f"{self.sample.text('run/title')}: {what}").with_metadata(steps=steps)
 
     def _described(self, iq: Dataset) -> Dataset:
         self._steps.append(f"average over {self.bins} {self.spacing} bins by {self.weighting}")

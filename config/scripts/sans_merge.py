@@ -29,38 +29,36 @@ class SansMerge(Script):
     author = "GumTree on Tango"
     version = "1.0"
 
+    # fmt: off
     inputs = group("Curves")
-    heights = group("Heights")
-    output = group("Merged curve")
-
-    curves: list[Run] = parameter(label="Reduced curves", group="inputs", help="The one to be trusted first.")
+    curves: list[Run] = parameter(label="Reduced curves", help="The one to be trusted first.")
     lowest: list[float] = parameter(
-        [], unit="1/angstrom", label="Lowest q of each", group="inputs", help="As many as curves, or none."
+        [], unit="1/angstrom", label="Lowest q of each", help="As many as curves, or none."
     )
     highest: list[float] = parameter(
-        [], unit="1/angstrom", label="Highest q of each", group="inputs", help="As many as curves, or none."
+        [], unit="1/angstrom", label="Highest q of each", help="As many as curves, or none."
     )
 
+    heights = group("Heights")
     scaling: Literal["absolute", "overlap"] = parameter(
-        "absolute", label="Heights", group="heights",
+        "absolute", label="Heights",
         help="'absolute' trusts them; 'overlap' scales each curve to those before it.",
-    )  # fmt: skip
+    )
     overlap_lowest: float = parameter(
-        0.0, ge=0, unit="1/angstrom", label="Lowest q of the overlap", group="heights", help="0: all of it."
+        0.0, ge=0, unit="1/angstrom", label="Lowest q of the overlap", help="0: all of it."
     )
     overlap_highest: float = parameter(
-        0.0, ge=0, unit="1/angstrom", label="Highest q of the overlap", group="heights", help="0: all of it."
+        0.0, ge=0, unit="1/angstrom", label="Highest q of the overlap", help="0: all of it."
     )
 
+    output = group("Merged curve")
     combine: Literal["points", "inverse variance", "area"] = parameter(
-        "points", label="Combine", group="output",
+        "points", label="Combine",
         help="Keep all points, or average over bins by inverse variance or by number of pixels.",
-    )  # fmt: skip
-    bins: int = parameter(100, ge=1, le=10_000, label="Bins of averages", group="output")
-    spacing: Literal["linear", "logarithmic"] = parameter("logarithmic", label="Spacing", group="output")
-    columns: bool = parameter(
-        False, label="Columns of text too", group="output", help="Saved beside NXcanSAS: q, I, dI, dq."
     )
+    bins: int = parameter(100, ge=1, le=10_000, label="Bins of averages")
+    spacing: Literal["linear", "logarithmic"] = parameter("logarithmic", label="Spacing")
+    columns: bool = parameter(False, label="Columns of text too", help="Saved beside NXcanSAS: q, I, dI, dq.")
 
     iq: Dataset = result(
         label="I(q)", unit="1/cm", ndim=1, x="q", x_unit="1/angstrom", log_x=True, log_y=True
@@ -68,6 +66,7 @@ class SansMerge(Script):
     scales: Dataset = result(
         label="Factors by overlap", ndim=1, x="curve", help="With which each curve agrees."
     )
+    # fmt: on
 
     @action("Merge")
     def merge(self) -> None:

@@ -38,61 +38,41 @@ class Strain(Script):
     author = "GumTree on Tango"
     version = "1.0"
 
+    # fmt: off
     runs = group("Runs")
-    instrument = group("Instrument")
-    peak_fit = group("Peak")
-    unstrained = group("Unstrained")
-
-    sample: Run = parameter(label="Sample", group="runs")
+    sample: Run = parameter(label="Sample")
     reference: Run | None = parameter(
-        None, label="Unstrained sample", group="runs", help="The average of its points is d0."
+        None, label="Unstrained sample", help="The average of its points is d0."
     )
-    flood: Run | None = parameter(None, label="Flood field", group="runs")
-    normalization: Literal["none", "monitor"] = parameter("none", label="Normalise to", group="runs")
-    position: str = parameter(
-        "", label="Motor", group="runs", help="Over which it is shown; empty: as in the run."
-    )
-    map_x: str = parameter("", label="Motor of a map's columns", group="runs")
-    map_y: str = parameter("", label="Motor of a map's rows", group="runs")
+    flood: Run | None = parameter(None, label="Flood field")
+    normalization: Literal["none", "monitor"] = parameter("none", label="Normalise to")
+    position: str = parameter("", label="Motor", help="Over which it is shown; empty: as in the run.")
+    map_x: str = parameter("", label="Motor of a map's columns")
+    map_y: str = parameter("", label="Motor of a map's rows")
 
-    wavelength: float = parameter(
-        0.0, ge=0, unit="angstrom", label="Wavelength", group="instrument", help="0: as in the run."
-    )
-    wavelength_error: float = parameter(0.0, ge=0, unit="angstrom", label="Its error", group="instrument")
-    distance: float = parameter(
-        0.0, ge=0, unit="mm", label="Detector distance", group="instrument", help="0: as in the run."
-    )
+    instrument = group("Instrument")
+    wavelength: float = parameter(0.0, ge=0, unit="angstrom", label="Wavelength", help="0: as in the run.")
+    wavelength_error: float = parameter(0.0, ge=0, unit="angstrom", label="Its error")
+    distance: float = parameter(0.0, ge=0, unit="mm", label="Detector distance", help="0: as in the run.")
     angle: float = parameter(
-        0.0, ge=0, le=180, unit="deg", label="Detector angle", group="instrument",
+        0.0, ge=0, le=180, unit="deg", label="Detector angle",
         help="Two-theta of the detector's middle; 0: motor stth of the run.",
-    )  # fmt: skip
-    mirrored: bool = parameter(
-        False, label="Mirrored", group="instrument", help="Where x grows as two-theta falls."
     )
-    rim: int = parameter(
-        5, ge=0, unit="pixel", label="Rim left out", group="instrument", help="With a flood field."
-    )
-    lowest_row: int = parameter(0, ge=0, unit="pixel", label="Lowest row", group="instrument")
-    highest_row: int = parameter(
-        -1, ge=-1, unit="pixel", label="Highest row", group="instrument", help="-1: the last."
-    )
+    mirrored: bool = parameter(False, label="Mirrored", help="Where x grows as two-theta falls.")
+    rim: int = parameter(5, ge=0, unit="pixel", label="Rim left out", help="With a flood field.")
+    lowest_row: int = parameter(0, ge=0, unit="pixel", label="Lowest row")
+    highest_row: int = parameter(-1, ge=-1, unit="pixel", label="Highest row", help="-1: the last.")
 
-    lowest: float = parameter(ge=0, le=180, unit="deg", label="Peak from", group="peak_fit")
-    highest: float = parameter(ge=0, le=180, unit="deg", label="Peak to", group="peak_fit")
-    peak: Literal["gaussian", "lorentzian", "pseudo_voigt", "voigt"] = parameter(
-        "gaussian", label="Shape", group="peak_fit"
-    )
-    background: Literal["constant", "linear", "quadratic"] = parameter(
-        "linear", label="Background", group="peak_fit"
-    )
-    step: float = parameter(
-        0.0, ge=0, unit="deg", label="Step of two-theta", group="peak_fit", help="0: about a pixel."
-    )
+    peak_fit = group("Peak")
+    lowest: float = parameter(ge=0, le=180, unit="deg", label="Peak from")
+    highest: float = parameter(ge=0, le=180, unit="deg", label="Peak to")
+    peak: Literal["gaussian", "lorentzian", "pseudo_voigt", "voigt"] = parameter("gaussian", label="Shape")
+    background: Literal["constant", "linear", "quadratic"] = parameter("linear", label="Background")
+    step: float = parameter(0.0, ge=0, unit="deg", label="Step of two-theta", help="0: about a pixel.")
 
-    d0: float = parameter(
-        0.0, ge=0, unit="angstrom", label="d0", group="unstrained", help="Unless it is measured."
-    )
-    d0_error: float = parameter(0.0, ge=0, unit="angstrom", label="Its error", group="unstrained")
+    unstrained = group("Unstrained")
+    d0: float = parameter(0.0, ge=0, unit="angstrom", label="d0", help="Unless it is measured.")
+    d0_error: float = parameter(0.0, ge=0, unit="angstrom", label="Its error")
 
     strain: Dataset = result(label="Strain", ndim=1, x="position")
     d: Dataset = result(label="d", unit="angstrom", ndim=1, x="position")
@@ -100,6 +80,7 @@ class Strain(Script):
     fwhm: Dataset = result(label="Width of the peak", unit="deg", ndim=1, x="position")
     map: Dataset = result(label="Map of strain", ndim=2)
     d0_used: Dataset = result(label="d0", unit="angstrom")
+    # fmt: on
 
     @action("Analyse")
     def analyse(self) -> None:

@@ -25,61 +25,52 @@ class Usans(Script):
     author = "GumTree on Tango"
     version = "1.0"
 
+    # fmt: off
     runs = group("Runs")
-    corrections = group("Corrections")
-    curve = group("Curve")
-
-    sample: Run = parameter(label="Sample", group="runs")
-    empty: Run = parameter(label="Empty beam", group="runs")
+    sample: Run = parameter(label="Sample")
+    empty: Run = parameter(label="Empty beam")
     blocked: Run | None = parameter(
-        None, label="Blocked beam", group="runs", help="Its mean is the background without beam."
+        None, label="Blocked beam", help="Its mean is the background without beam."
     )
-    motor: str = parameter("m2om", label="Motor of the analyser", group="runs")
+    motor: str = parameter("m2om", label="Motor of the analyser")
 
-    dead_time: float = parameter(
-        0.0, ge=0, le=1, unit="s", label="Dead time", group="corrections", help="0: as in each run."
-    )
+    corrections = group("Corrections")
+    dead_time: float = parameter(0.0, ge=0, le=1, unit="s", label="Dead time", help="0: as in each run.")
     dead_time_model: Literal["non-paralysable", "paralysable"] = parameter(
-        "non-paralysable", label="Detector", group="corrections"
+        "non-paralysable", label="Detector"
     )
     centering: Literal["fit", "symmetry"] = parameter(
-        "fit", label="Middle of a peak", group="corrections",
+        "fit", label="Middle of a peak",
         help="By a Gaussian through its top, or by the overlap with its mirror image.",
-    )  # fmt: skip
+    )
     wide_transmission: float = parameter(
-        0.0, ge=0, le=1, label="Transmission with all that is scattered", group="corrections",
+        0.0, ge=0, le=1, label="Transmission with all that is scattered",
         help="0: from the transmission detector of both runs.",
-    )  # fmt: skip
-    wide_transmission_error: float = parameter(0.0, ge=0, le=1, label="Its error", group="corrections")
+    )
+    wide_transmission_error: float = parameter(0.0, ge=0, le=1, label="Its error")
     thickness: float = parameter(
-        0.0, ge=0, le=1000, unit="mm", label="Thickness", group="corrections",
-        help="Of the sample; 0: as in its run.",
-    )  # fmt: skip
+        0.0, ge=0, le=1000, unit="mm", label="Thickness", help="Of the sample; 0: as in its run."
+    )
     rocking_width: float = parameter(
-        0.0, ge=0, le=1e5, unit="arcsec", label="Width of the rocking curve", group="corrections",
+        0.0, ge=0, le=1e5, unit="arcsec", label="Width of the rocking curve",
         help="0: area over height of the empty beam's peak. Some programs take the half-value width instead.",
-    )  # fmt: skip
+    )
     wavelength: float = parameter(
-        0.0, ge=0, le=20, unit="angstrom", label="Wavelength", group="corrections", help="0: as in the run."
+        0.0, ge=0, le=20, unit="angstrom", label="Wavelength", help="0: as in the run."
     )
     slit: float = parameter(
-        0.117, ge=1e-4, le=10, unit="1/angstrom", label="Half height of the slit", group="corrections",
+        0.117, ge=1e-4, le=10, unit="1/angstrom", label="Half height of the slit",
         help="dQv, of the instrument.",
-    )  # fmt: skip
+    )
 
+    curve = group("Curve")
     lowest_q: float = parameter(
-        3e-5,
-        ge=0,
-        le=1,
-        unit="1/angstrom",
-        label="Lowest q",
-        group="curve",
-        help="Of both sides of the peak.",
+        3e-5, ge=0, le=1, unit="1/angstrom", label="Lowest q", help="Of both sides of the peak."
     )
     wide_q: float = parameter(
-        5e-4, ge=0, le=1, unit="1/angstrom", label="Transmission beyond", group="curve", level="expert",
+        5e-4, ge=0, le=1, unit="1/angstrom", label="Transmission beyond", level="expert",
         help="Where the analyser no longer takes the beam from the transmission detector.",
-    )  # fmt: skip
+    )
 
     iq: Dataset = result(
         label="I(q), slit-smeared", unit="1/cm", ndim=1, x="q", x_unit="1/angstrom", log_x=True, log_y=True
@@ -89,6 +80,7 @@ class Usans(Script):
         label="Unscattered part", format="%.4f", help="T_rock / T_wide: below 0.9 the sample scatters twice."
     )
     beam: Dataset = result(label="Height of the empty beam's peak", format="%.6g")
+    # fmt: on
 
     @action("Reduce")
     def reduce(self) -> None:

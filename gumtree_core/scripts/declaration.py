@@ -226,7 +226,7 @@ def action(
 
 
 def group(label: str = "", *, folded: bool = False) -> Any:
-    """Declare a group; parameters, results and actions name it with `group=`."""
+    """Declare a group: the parameters that follow belong to it, and what names it with `group=`."""
     return Group(name="", label=label, folded=folded)
 
 
@@ -258,10 +258,14 @@ class Script:
         super().__init_subclass__(**options)
         caller = sys._getframe(1)  # types may be names of a notebook's cell or of a function
         cls._parameters = dict(cls._parameters)
+        group = ""
         for name, declared in vars(cls).items():
             if isinstance(declared, (_Parameter, _Result, Group)) or hasattr(declared, _ACTION):
                 _check_name(name, cls)
+            if isinstance(declared, Group):
+                group = name
             if isinstance(declared, _Parameter):
+                declared.texts["group"] = declared.texts["group"] or group
                 _complete(declared, _hint(name, cls, caller.f_globals, caller.f_locals), cls)
                 cls._parameters[name] = declared
 
@@ -343,7 +347,9 @@ class Script:
             self.log(f"Saved {file}")
         self.saved = (*self.saved, *files)
 
-    def save_as(self, write: Callable[..., Path], content: Any, name: str, **options: Any) -> None:
+    def save_as(
+        self, write: Callable[..., Path], content: Any, name: str, *, part: str = "", **options: Any
+    ) -> None:
         """Save something in a format of its own, with its provenance, if there is a host that wants files.
 
         Parameters
@@ -354,6 +360,8 @@ class Script:
         name
             Of the file, with its ending. Where the host has named one file, that name is taken, with this
             ending.
+        part
+            What is added to the name that the host has given, where a script writes several files.
         """
         from gumtree_core.scripts.provenance import provenance
 
@@ -361,7 +369,8 @@ class Script:
             return
         path = self._output / name
         if self._output.suffix and not self._output.is_dir():
-            path = self._output.with_suffix(Path(name).suffix)
+            ending = f"_{part}" if part else ""
+            path = self._output.with_name(f"{self._output.stem}{ending}{Path(name).suffix}")
         made_by = provenance(self, Path(inspect.getfile(type(self)))).as_dict()
         file = write(path, content, provenance=made_by, **options)
         self.log(f"Saved {file}")

@@ -454,3 +454,36 @@ def test_the_transmission_of_its_run_is_taken_if_none_is_given(sans, noise_free)
 
     assert float(known.transmission.values) == 0.5
     assert float(given.transmission.values) == 0.25
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_an_isotropic_sample_is_alike_in_each_sector_ring_and_cut(sans, noise_free, tmp_path, split):
+    reduction = sans(
+        **noise_free.runs("spheres"), **PARAMETERS, bins=40, split_pixels=split, sector_width=40.0,
+        sector_angle=90.0, ring_q_min=0.03, ring_q_max=0.031, ring_bins=12, cut_width=0.003, cut_angle=30.0,
+    )  # fmt: skip
+    reduction.host(tmp_path, lambda fraction, text: None)
+    reduction.reduce()
+    whole = sans(**noise_free.runs("spheres"), **PARAMETERS, bins=40)
+    whole.reduce()
+
+    assert reduction.iq.values == pytest.approx(whole.iq.values, rel=0.03)
+    assert (reduction.iq.metadata["pixels"].values < 0.4 * whole.iq.metadata["pixels"].values).all()
+    ring = reduction.iphi
+    assert ring.shape == (12,)
+    assert ring.values == pytest.approx(np.mean(ring.values), rel=0.02)
+    line = reduction.along_cut
+    q = line.axes["q"].centers
+    assert q == pytest.approx(-q[::-1])
+    assert line.values == pytest.approx(line.values[::-1], rel=0.1)
+    near = np.argmin(np.abs(whole.iq.axes["q"].centers - q.max()))
+    assert line.values[-1] == pytest.approx(whole.iq.values[near], rel=0.1)
+    assert {"iphi", "cut"} <= {file.stem.rpartition("_")[2] for file in reduction.saved}
+
+
+def test_a_ring_that_ends_before_it_begins_is_refused(sans, noise_free):
+    reduction = sans(**noise_free.runs("spheres"), **PARAMETERS, ring_q_min=0.05, ring_q_max=0.04)
+
+    with pytest.raises(GumtreeError, match=r"from 0\.05 to 0\.04 1/angstrom") as refused:
+        reduction.reduce()
+    assert refused.value.reason == "BAD_RANGE"

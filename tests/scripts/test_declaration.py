@@ -262,3 +262,16 @@ def test_values_of_before_are_kept_if_they_still_fit():
     assert Reduction.kept("table", "table.txt") == "table.txt"
     assert failure(Reduction.kept, "mode", "neither").reason == "PARAMETER_OUT_OF_RANGE"
     assert failure(Reduction.kept, "gone", 1).reason == "PARAMETER_UNKNOWN"
+
+
+def test_parameters_belong_to_the_group_before_them_unless_they_name_another():
+    class Grouped(Script):
+        alone: float = parameter(1.0)
+        runs = group("Runs")
+        first: float = parameter(1.0)
+        curve = group("Curve")
+        second: float = parameter(1.0)
+        third: float = parameter(1.0, group="runs")
+
+    groups = {each.name: each.group for each in Grouped.interface().parameters}
+    assert groups == {"alone": "", "first": "runs", "second": "curve", "third": "runs"}
