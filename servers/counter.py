@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from tango import AttrQuality, DispLevel
-from tango.server import device_property
+from tango import AttrQuality
 
 from gumtree_core.devices.counter import Counter, CounterReading
 from gumtree_core.devices.protocols import CounterChannel, CounterDescription, PresetMode
-from servers.base import action, published, serve
-from servers.hardware import HardwareDevice
+from servers.base import published, serve
+from servers.counting import CountingDevice, count_rate, live_time
 
 _UNITS = {PresetMode.TIME: "s", PresetMode.MONITOR: "counts"}
 
 
-class GumtreeCounter(HardwareDevice):
+class GumtreeCounter(CountingDevice):
     """Counts until a preset is reached. `Start` returns at once, with the state already RUNNING."""
-
-    Channel = device_property(dtype=str, default_value="", doc="Name of the counter in its controller.")
 
     ui_groups = ({"name": "preset", "label": "Preset"}, {"name": "count", "label": "Count"})
 
@@ -48,24 +45,8 @@ class GumtreeCounter(HardwareDevice):
         doc="Counts of the beam monitor in this count.",
         hint={"group": "count"},
     )
-    time = published(
-        "time",
-        float,
-        label="Live time",
-        unit="s",
-        format="%.3f",
-        doc="Time in which this count has counted.",
-        hint={"group": "count"},
-    )
-    rate = published(
-        "rate",
-        float,
-        label="Rate",
-        unit="1/s",
-        format="%.3f",
-        doc="Monitor counts by live time, since the start of the count.",
-        hint={"group": "count"},
-    )
+    time = live_time()
+    rate = count_rate()
     progress = published(
         "progress",
         float,
@@ -81,12 +62,7 @@ class GumtreeCounter(HardwareDevice):
     def init_device(self) -> None:
         """Follow the counter. A count that goes on is followed to its end, also by a new instance."""
         super().init_device()
-        identity = (self.Controller, self.Channel)
-        if getattr(self, "_identity", None) == identity:
-            self.core.reset()
-        else:
-            self._identity = identity
-            self.core = Counter(self.get_name(), self._connect)
+        self.renew_core(Counter)
         settings = {"preset_mode": self.core.preset_mode, "preset": self.core.preset}
         self.publish(**settings)
         self.set_written(**settings)
@@ -119,24 +95,6 @@ class GumtreeCounter(HardwareDevice):
         """Take the preset of the counts to come."""
         self.core.preset = value
         self.publish(preset=value)
-
-    @action(doc_in="no argument", hint={"group": "count"})
-    def Start(self) -> None:
-        """Clear, and count until the preset is reached; detectors with an external gate count with it."""
-        self.core.start()
-        self.started()
-
-    @action(doc_in="no argument", hint={"group": "count"})
-    def Stop(self) -> None:
-        """End the count now and keep what was counted."""
-        self.core.stop()
-        self.started()
-
-    @action(doc_in="no argument", display_level=DispLevel.EXPERT, hint={"group": "count"})
-    def Abort(self) -> None:
-        """End the count at once; the device is in ALARM until the next count."""
-        self.core.abort()
-        self.started()
 
 
 def main() -> None:

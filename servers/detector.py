@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 from tango import AttrQuality, DispLevel
-from tango.server import device_property
 
 from gumtree_core.devices.detector import Detector, DetectorReading
 from gumtree_core.devices.protocols import AreaDetector, DetectorDescription, Gate
-from servers.base import action, published, serve
-from servers.hardware import HardwareDevice
+from servers.base import published, serve
+from servers.counting import CountingDevice, count_rate, live_time
 
 _LARGEST = 8192
 
 
-class GumtreeDetector(HardwareDevice):
+class GumtreeDetector(CountingDevice):
     """Counts per pixel. `Start` returns at once, with the state already RUNNING."""
-
-    Channel = device_property(dtype=str, default_value="", doc="Name of the detector in its controller.")
 
     ui_groups = (
         {"name": "count", "label": "Count"},
@@ -44,24 +41,8 @@ class GumtreeDetector(HardwareDevice):
         doc="Counts of all pixels in this count.",
         hint={"group": "count"},
     )
-    time = published(
-        "time",
-        float,
-        label="Live time",
-        unit="s",
-        format="%.3f",
-        doc="Time in which this count has counted.",
-        hint={"group": "count"},
-    )
-    rate = published(
-        "rate",
-        float,
-        label="Rate",
-        unit="1/s",
-        format="%.3f",
-        doc="Counts by live time, since the start of the count.",
-        hint={"group": "count"},
-    )
+    time = live_time()
+    rate = count_rate()
     gate = published(
         "gate",
         Gate,
@@ -137,13 +118,8 @@ class GumtreeDetector(HardwareDevice):
     def init_device(self) -> None:
         """Follow the detector. A count that goes on is followed to its end, also by a new instance."""
         super().init_device()
-        identity = (self.Controller, self.Channel)
-        if getattr(self, "_identity", None) == identity:
-            self.core.reset()
-        else:
-            self._identity = identity
+        if self.renew_core(Detector):
             self._beam_center: dict[str, float] = {}
-            self.core = Detector(self.get_name(), self._connect)
         settings = {"gate": self.core.gate, "exposure_time": self.core.exposure_time}
         self.publish(**settings, **self._beam_center)
         self.set_written(**settings, **self._beam_center)
@@ -193,24 +169,6 @@ class GumtreeDetector(HardwareDevice):
         """Take the row where the direct beam hits."""
         self._beam_center["beam_center_y"] = value
         self.publish(beam_center_y=value)
-
-    @action(doc_in="no argument", hint={"group": "count"})
-    def Start(self) -> None:
-        """Clear and count: for the exposure time, or with gate EXTERNAL when the counter counts."""
-        self.core.start()
-        self.started()
-
-    @action(doc_in="no argument", hint={"group": "count"})
-    def Stop(self) -> None:
-        """End the count now and keep what was counted."""
-        self.core.stop()
-        self.started()
-
-    @action(doc_in="no argument", display_level=DispLevel.EXPERT, hint={"group": "count"})
-    def Abort(self) -> None:
-        """End the count at once; the device is in ALARM until the next count."""
-        self.core.abort()
-        self.started()
 
 
 def main() -> None:
