@@ -1,7 +1,8 @@
 """Declaration, loading and running of scripts."""
 
-from gumtree_core.scripts.declaration import Script, action, group, parameter, result
 from gumtree_core.scripts.loading import ScriptInfo, find_script, list_scripts, load_script
+from gumtree_core.scripts.members import action, group, parameter, result
+from gumtree_core.scripts.script import Script
 
 __all__ = [
     "Script",

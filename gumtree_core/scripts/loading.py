@@ -13,7 +13,7 @@ from types import ModuleType
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.paths import config_directory
-from gumtree_core.scripts.declaration import Script
+from gumtree_core.scripts.script import Script
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gumtree_core.files import Run
-from gumtree_core.scripts.declaration import Script
+from gumtree_core.scripts.script import Script
 
 PACKAGES = ("gumtree-tango", "numpy", "scipy", "h5py")
 

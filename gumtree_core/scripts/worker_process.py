@@ -21,8 +21,8 @@ from typing import Any
 import gumtree_core.files.nexus_reader
 import gumtree_core.scripts.provenance  # noqa: F401
 from gumtree_core.errors import GumtreeError
-from gumtree_core.scripts.declaration import Script
 from gumtree_core.scripts.loading import load_script
+from gumtree_core.scripts.script import Script
 from gumtree_core.scripts.worker import Loaded, Outcome
 
 _PR_SET_PDEATHSIG = 1
