@@ -12,7 +12,8 @@ import numpy as np
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files.nexus_layout import gumtree_layout
-from gumtree_core.files.nexus_writer import INTEGRAL, POINTS, POINTS_RECORDED, sync
+from gumtree_core.files.nexus_writer import INTEGRAL, POINTS, POINTS_RECORDED
+from gumtree_core.files.stream_writer import sync
 
 INTERRUPTED = "interrupted"
 """`run/status` of a run whose writer was killed."""

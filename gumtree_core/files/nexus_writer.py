@@ -1,25 +1,19 @@
-"""Writes a scan to a NeXus file (NXsas) point by point, while others read it.
+"""Writes a run to a NeXus file (NXsas) point by point, while others read it: a scan, or a detector's frames.
 
-The file is in HDF5's single-writer-multiple-readers mode from its first moment. In that mode nothing can be
-created, so all that will ever be in the file is made before; only values and lengths change afterwards. After
-each point the data are flushed, then the number of points is raised and flushed: whoever reads, also after
-the writer was killed, takes that many points and has them whole.
+What keys and values a file has, and where; how points come to be in it safely is in `stream_writer`.
 """
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import h5py
-import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +21,7 @@ from gumtree_core.data import Dataset
 from gumtree_core.data.units import conversion
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files.nexus_layout import gumtree_layout
+from gumtree_core.files.stream_writer import Growing, StreamWriter, create_column
 
 CREATOR = "gumtree-tango"
 INTEGRAL = "control/integral"
@@ -37,8 +32,6 @@ RUNNING = "running"
 
 _NOTE_LENGTH = 1000
 _WORD_LENGTH = 40
-_ROWS = 256
-"""Rows of a chunk of numbers: 2 kB, little to write anew at each point."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,7 @@ class Header:
     number
         Run number.
     points
-        How many points there will be.
+        How many points there will be; 0 if that is not known, for points that come until somebody stops.
     values
         By logical key: Datasets, text, or numbers in the key's own unit.
     columns
@@ -97,77 +90,65 @@ class NexusWriter:
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
-        self.points = 0
-        self._monitor = 0.0
+        self._planned = header.points
         self._layout = gumtree_layout()
         self._columns: dict[str, h5py.Dataset] = {}
-        with _writing(path):
-            if path.exists():
-                raise GumtreeError("FILE_EXISTS", f"{path} exists already and is not overwritten.")
-            # The name appears when the file is complete as a file, and never replaces another.
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
-            draft.unlink(missing_ok=True)
-            self._file = h5py.File(draft, "x", libver=("v110", "v110"))
-            try:
-                self._create(header)
-                self._recorded = self._entry[POINTS_RECORDED]
-                self._integral = self._entry.get(INTEGRAL)
-                self._file.swmr_mode = True
-                self._file.flush()
-                os.link(draft, path)
-            except BaseException:
-                self._file.close()
-                raise
-            finally:
-                draft.unlink()
+        self._stream = StreamWriter(path, lambda file: self._create(file, header))
 
-    def append(self, values: Mapping[str, Any]) -> None:
-        """Write one point, a value for each column; when this returns the point survives a kill."""
-        arrays = {key: self._checked(key, values) for key in self._columns}
-        with _writing(self.path):
-            for key, column in self._columns.items():
-                column.resize(self.points + 1, axis=0)
-                column[self.points] = arrays[key]
-            if self._integral is not None:
-                self._monitor += float(values["monitor/counts"])
-                self._integral[()] = self._monitor
-            self._file.flush()
-            self._recorded[()] = self.points + 1
-            self._file.flush()
-            self.points += 1
+    def __enter__(self) -> NexusWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close as complete, as stopped if points are missing, or as failed with the error as the note."""
+        if self._stream.closed:
+            return
+        if kind is not None:
+            self.close("failed", str(error) or kind.__name__)
+        else:
+            self.close("complete" if self.points >= self._planned else "stopped")
+
+    @property
+    def points(self) -> int:
+        """How many are in the file."""
+        return self._stream.rows
+
+    def append(self, values: Mapping[str, Any], number: int | None = None) -> None:
+        """Write one point, a value for each column; when this returns the point survives a kill.
+
+        Parameters
+        ----------
+        values
+            By key. A frame has the column's shape, and a type that the column's holds without loss.
+        number
+            Which point it is, from 0 on, if whoever sends them counts: none may be missing or come twice.
+
+        Raises
+        ------
+        GumtreeError
+            FILE_CLOSED, OUT_OF_ORDER, BAD_POINT, DISK_FULL: nothing has been written, and the next call may
+            succeed. DATA_NOT_WRITTEN: the file takes no more; what it has stays, and `recover` closes it.
+        """
+        self._stream.append(values, number)
 
     def close(self, status: str, note: str = "", values: Mapping[str, Dataset | float] | None = None) -> None:
         """End the run: its status in a word, a note in a sentence, and the values announced as `later`."""
-        with _writing(self.path):
-            try:
-                for key, value in (values or {}).items():
-                    place = self._layout.place(key)
-                    item = self._entry[place.paths[0]]
-                    item[()] = _number(key, value, str(item.attrs.get("units", "")))
-                self._set_text("run/note", note)
-                self._set_text("run/status", status)
-                self._set_text("run/end_time", now())
-                self._file.flush()
-            finally:
-                self._file.close()
-            sync(self.path)
 
-    def _checked(self, key: str, values: Mapping[str, Any]) -> NDArray[Any]:
-        """The point's value of a column; HDF5 would repeat one of another shape until it fits."""
-        shape = self._columns[key].shape[1:]
-        array = np.asarray(values.get(key))
-        if array.shape != shape or array.dtype.kind not in "iuf":
-            raise GumtreeError(
-                "BAD_POINT",
-                f"Point {self.points + 1} is not written: {key} has to be of shape {shape}, and is of shape "
-                f"{array.shape} and type {array.dtype}.",
-            )
-        return array
+        def finish() -> None:
+            for key, value in (values or {}).items():
+                item = self._entry[self._layout.place(key).paths[0]]
+                item[()] = _number(key, value, str(item.attrs.get("units", "")))
+            self._set_text("run/note", note)
+            self._set_text("run/status", status)
+            self._set_text("run/end_time", now())
+
+        self._stream.close(finish)
 
     # creation
 
-    def _create(self, header: Header) -> None:
-        layout, file = self._layout, self._file
+    def _create(self, file: h5py.File, header: Header) -> Growing:
+        layout = self._layout
         file.attrs["NX_class"] = "NXroot"
         file.attrs["default"] = layout.entry
         file.attrs["creator"] = CREATOR
@@ -203,6 +184,8 @@ class NexusWriter:
             if path.rpartition("/")[0] in entry:
                 entry[path] = value
         self._create_plots(header)
+        totals = {"monitor/counts": entry[INTEGRAL]} if INTEGRAL in entry else {}
+        return Growing(self._columns, entry[POINTS_RECORDED], header.points, totals)
 
     def _group_of(self, path: str) -> h5py.Group:
         """The entry, in which the groups above `path` have been made with their classes."""
@@ -228,16 +211,7 @@ class NexusWriter:
     def _create_column(self, column: Column) -> None:
         place = self._layout.place(column.key)
         path = place.paths[0]
-        rows = 1 if column.shape else _ROWS
-        compression: Mapping[str, Any] = hdf5plugin.Bitshuffle(cname="lz4") if column.shape else {}
-        made = self._group_of(path).create_dataset(
-            path,
-            shape=(0, *column.shape),
-            maxshape=(None, *column.shape),
-            chunks=(rows, *column.shape),
-            dtype=column.dtype,
-            **compression,
-        )
+        made = create_column(self._group_of(path), path, column.shape, column.dtype)
         unit = place.unit if place.unit is not None else column.unit
         made.attrs["units"] = unit
         self._columns[column.key] = made
@@ -269,12 +243,6 @@ class NexusWriter:
 def now() -> str:
     """The present time as ISO 8601 with the zone."""
     return datetime.now().astimezone().isoformat(timespec="milliseconds")
-
-
-def sync(path: Path) -> None:
-    """Have the operating system bring the file to the disk, so that it survives a power failure."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _plot(
@@ -314,16 +282,3 @@ def _number(key: str, value: Dataset | str | float, unit: str) -> NDArray[Any]:
         )
     factor, offset = found
     return value.values if (factor, offset) == (1, 0) else value.values * factor + offset
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Say which file could not be written, and why."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        system = re.search(r"error message = '([^']+)'", str(error))
-        why = system[1] if system else " ".join(str(error).split())
-        raise GumtreeError(
-            "DATA_NOT_WRITTEN", f"{path} could not be written: {why}. Check the disk and its permissions."
-        ) from error
