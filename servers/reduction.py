@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import deque
@@ -20,6 +19,7 @@ from gumtree_core.interface import Interface
 from gumtree_core.scripts.loading import find_script, list_scripts
 from gumtree_core.scripts.worker import Loaded, ScriptWorker
 from servers.base import action, serve, tango_errors
+from servers.image_watch import ImageWatch
 from servers.live import LiveKeys
 from servers.reduction_attributes import LOG_LINES, ReductionAttributes
 from servers.reduction_members import (
@@ -32,6 +32,7 @@ from servers.reduction_members import (
     result_units,
     to_tango,
 )
+from servers.reduction_memory import Memory
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +60,13 @@ class GumtreeReduction(ReductionAttributes):
         # What threads of before Init still hold or use stays.
         self._dynamic: dict[str, Member] = getattr(self, "_dynamic", {})
         self._commands: dict[str, str] = getattr(self, "_commands", {})
-        self._memory: dict[str, Any] = getattr(self, "_memory", {})
         self._work = getattr(self, "_work", threading.Lock())  # held while a script runs, also a live update
         self._busy = getattr(self, "_busy", threading.Lock())  # held from a command until its work has ended
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
-        self._new_image = threading.Event()
+        self._images = ImageWatch()
         self._stop_wanted = threading.Event()
-        self._subscription: tuple[tango.DeviceProxy, int] | None = None
+        before: Memory | None = getattr(self, "_memory", None)
+        self._memory = Memory(self.DataDirectory, self.get_name(), before)
         self._worker = ScriptWorker(
             self._hear, time_limit=self.TimeLimit or None, memory_limit=int(self.MemoryLimit) or None
         )
@@ -79,8 +80,8 @@ class GumtreeReduction(ReductionAttributes):
     def delete_device(self) -> None:
         """End the script's process."""
         super().delete_device()
-        self._new_image.set()
-        self._unsubscribe()
+        self._images.call()
+        self._images.unsubscribe()
         threading.Thread(target=self._worker.close, daemon=True).start()
 
     def _come_back(self, stopping: threading.Event) -> None:
@@ -108,7 +109,7 @@ class GumtreeReduction(ReductionAttributes):
         self._begin(f"Loading {path.stem}.", lambda: self._load(path, kept))
 
     def _load_again(self) -> str:
-        remembered = self._remembered()
+        remembered = self._memory.read()
         if not remembered.get("script"):
             return "No script is loaded; write its name to `script`."
         self.publish_state(DevState.RUNNING, f"Loading {remembered['script']}.")
@@ -142,7 +143,7 @@ class GumtreeReduction(ReductionAttributes):
             )  # fmt: skip
             self.set_written(script=path.stem)
             if not loaded.live_action:
-                self._unsubscribe()
+                self._images.unsubscribe()
                 self.publish(live=False)
                 self.set_written(live=False)
         self.push_hints()
@@ -229,7 +230,7 @@ class GumtreeReduction(ReductionAttributes):
                 self._busy.release()
                 if ending is not None and not stopping.is_set():
                     self.publish_state(*ending)
-            self._new_image.set()  # one may have come meanwhile
+            self._images.call()  # one may have come meanwhile
 
     def _act(self, method: str) -> str:
         values, files = self._run(method, {}, Path(self.DataDirectory) if self.DataDirectory else None)
@@ -295,36 +296,21 @@ class GumtreeReduction(ReductionAttributes):
                 raise GumtreeError("NOT_LIVE", "The loaded script has nothing that can follow a detector.")
             if not self.DetectorDevice:
                 raise GumtreeError("PROPERTY_MISSING", "The property DetectorDevice is not set.")
-            self._subscribe()
+            self._images.subscribe(self.DetectorDevice)
             status = f"Follows {self.DetectorDevice}; waits for an image."
         else:
-            self._unsubscribe()
+            self._images.unsubscribe()
             status = f"No longer follows {self.DetectorDevice}."
         self.publish(live=wanted)
         if not self._busy.locked():
             self.publish_state(self.get_state() if wanted else self.idle_state, status)
 
-    def _subscribe(self) -> None:
-        if self._subscription is None:
-            proxy, new_image = tango.DeviceProxy(self.DetectorDevice), self._new_image
-            number = proxy.subscribe_event(
-                "image", tango.EventType.CHANGE_EVENT, lambda event: event.err or new_image.set()
-            )
-            self._subscription = proxy, number
-
-    def _unsubscribe(self) -> None:
-        if self._subscription is not None:
-            proxy, number = self._subscription
-            self._subscription = None
-            proxy.unsubscribe_event(number)
-
     def _follow(self, stopping: threading.Event) -> None:
         """Reduce the newest image whenever there is a new one and nothing else is at work."""
-        new_image = self._new_image
+        images = self._images
         keys: LiveKeys | None = None
         while not stopping.is_set():
-            new_image.wait()
-            new_image.clear()
+            images.wait()
             if stopping.is_set() or not self.published_value("live")[0] or self._busy.locked():
                 continue
             with self._work:
@@ -378,30 +364,12 @@ class GumtreeReduction(ReductionAttributes):
             raise GumtreeError("PROPERTY_MISSING", "The property ScriptDirectory is not set.")
         return find_script(name, [Path(self.ScriptDirectory)]).resolve()
 
-    def _remembered(self) -> dict[str, Any]:
-        if not self.DataDirectory:
-            return self._memory
-        try:
-            remembered: dict[str, Any] = json.loads(self._memory_file().read_text())
-        except (OSError, ValueError):
-            return self._memory
-        return remembered
-
     def _remember(self) -> None:
         assert self._path is not None
-        self._memory = {"script": self._path.stem, "parameters": dict(self._parameters)}
-        if self.DataDirectory:
-            file = self._memory_file()
-            half = file.with_suffix(".new")
-            try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                half.write_text(json.dumps(self._memory))
-                half.replace(file)
-            except OSError as error:
-                self._say(f"Script and parameters will be forgotten at the next start: {error}.")
-
-    def _memory_file(self) -> Path:
-        return Path(self.DataDirectory) / f".{self.get_name().replace('/', '_')}.json"
+        try:
+            self._memory.write({"script": self._path.stem, "parameters": dict(self._parameters)})
+        except OSError as error:
+            self._say(f"Script and parameters will be forgotten at the next start: {error}.")
 
     def hints(self) -> dict[str, Any]:
         """The hints, with those of the script's members and its own groups."""
