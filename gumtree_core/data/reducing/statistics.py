@@ -10,8 +10,8 @@ import numpy as np
 from gumtree_core.data import units
 from gumtree_core.data.mathematics import arithmetic
 from gumtree_core.data.propagation.folding import DimensionSum, fold
-from gumtree_core.data.propagation.selection import Array
-from gumtree_core.data.propagation.uncertainty import Floats, Uncertainty
+from gumtree_core.data.propagation.selection import Array, Shape
+from gumtree_core.data.propagation.uncertainty import Floats, Term, Uncertainty
 from gumtree_core.data.reducing import reductions
 from gumtree_core.data.reducing.reductions import Dims
 from gumtree_core.errors import GumtreeError
@@ -156,8 +156,6 @@ def covariance(ds: Dataset) -> Floats:
     GumtreeError
         TOO_LARGE where the matrix would have more than 1e8 elements.
     """
-    from scipy import sparse
-
     if ds.size > 10_000:
         raise GumtreeError(
             "TOO_LARGE", f"The covariance matrix of {ds.size} elements does not fit; select up to 10000."
@@ -167,6 +165,10 @@ def covariance(ds: Dataset) -> Floats:
     for term in ds.uncertainty.terms:
         families.setdefault(term.source.base.id, []).append(term)
     for terms in families.values():
+        if len(terms) == 1 and _added_alone(terms[0], ds.shape, result):
+            continue
+        from scipy import sparse
+
         base = terms[0].source.base
         jacobian = sparse.csr_array((ds.size, base.variances.size))
         for term in terms:
@@ -181,6 +183,21 @@ def covariance(ds: Dataset) -> Floats:
         product = (rows * base.variances) @ rows.T
         result += product if full else product.toarray()
     return result
+
+
+def _added_alone(term: Term, shape: Shape, result: Floats) -> bool:
+    """Add what one term gives, where that is a diagonal or an outer product; False where it is not."""
+    source, selection = term.source, term.selection
+    if selection.is_constant:
+        weights = np.broadcast_to(term.coefficient, shape).reshape(-1)
+        result += source.variances[selection.offset] * np.outer(weights, weights)
+        return True
+    if source.correlated or selection.repeats(shape):
+        return False
+    weights = np.broadcast_to(term.coefficient, shape).reshape(-1)
+    variances = np.broadcast_to(selection.of(source.variances, shape), shape).reshape(-1)
+    result[np.diag_indices(len(result))] += np.square(weights) * variances
+    return True
 
 
 def correlation(ds: Dataset) -> Floats:
