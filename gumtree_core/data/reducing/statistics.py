@@ -161,6 +161,8 @@ def covariance(ds: Dataset) -> Floats:
             "TOO_LARGE", f"The covariance matrix of {ds.size} elements does not fit; select up to 10000."
         )
     result = np.zeros((ds.size, ds.size))
+    if not ds.size:
+        return result
     families: dict[str, list[Any]] = {}
     for term in ds.uncertainty.terms:
         families.setdefault(term.source.base.id, []).append(term)
