@@ -114,17 +114,27 @@ class Recorder:
             if key.startswith("motor_start/")
         }
         columns, keys = _columns(definition, counter, detectors, actuator)
-        number = self._next_number()
-        header = Header(
-            number=number,
+        writer = self.stream(
             points=definition.points,
             values={**_preset(definition), **values},
             columns=columns,
             axis=f"motor/{definition.actuator}" if actuator is not None else "",
             later=later,
         )
-        writer = NexusWriter(self.directory / f"{self.prefix}{number:0{_DIGITS}d}.nxs", header)
-        return Recording(number, writer, keys, later)
+        return Recording(writer, keys, later)
+
+    def stream(
+        self,
+        points: int,
+        values: Values,
+        columns: Sequence[Column],
+        axis: str = "",
+        later: Mapping[str, str] | None = None,
+    ) -> NexusWriter:
+        """Begin the next file for points of any kind, such as the frames of a detector; see `Header`."""
+        number = self._next_number()
+        header = Header(number, points, values, columns, axis, later or {})
+        return NexusWriter(self.directory / f"{self.prefix}{number:0{_DIGITS}d}.nxs", header)
 
     def _files(self) -> list[tuple[int, Path]]:
         found = ((self._pattern.fullmatch(path.name), path) for path in self.directory.iterdir())
@@ -145,8 +155,8 @@ Keys = dict[str, Callable[[Point], object]]
 class Recording:
     """A file that is being written."""
 
-    def __init__(self, number: int, writer: NexusWriter, keys: Keys, later: Mapping[str, str]) -> None:
-        self.number = number
+    def __init__(self, writer: NexusWriter, keys: Keys, later: Mapping[str, str]) -> None:
+        self.number = writer.number
         self.path = writer.path
         self._writer = writer
         self._keys = keys

@@ -147,7 +147,7 @@ class MappedValue:
             for path in (context.mapping.recorded, context.mapping.planned)
         )
         dims = self._dims(len(item.shape))
-        if planned > 1:
+        if planned != 1:
             if point is None:
                 return self._made(item.read(slice(0, recorded)), dims, item), f"/{recorded}"
             index = _checked(point, recorded)

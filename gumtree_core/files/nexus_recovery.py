@@ -25,7 +25,7 @@ _OPEN_FOR_WRITING = 0x01
 
 @dataclass(frozen=True)
 class Recovered:
-    """A file that was closed: it holds `recorded` of the `points` that were planned."""
+    """A file that was closed: it holds `recorded` of the `points` that were planned (0: not known)."""
 
     path: Path
     number: str
@@ -92,12 +92,13 @@ def _copy(original: h5py.File, copy: h5py.File, path: Path) -> Recovered:
     if INTEGRAL in entry:  # it may be one point ahead
         entry[INTEGRAL][()] = entry[layout.place("monitor/counts").paths[0]][()].sum()
     last = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
+    planned = f" of {recovered.points}" if recovered.points else ""
     texts = {
         "run/end_time": last.isoformat(timespec="milliseconds"),
         "run/status": INTERRUPTED,
-        "run/note": f"Interrupted at point {recovered.recorded} of {recovered.points}: the process that "
-        "wrote this file ended without closing it. All points that it had written are here; the end time "
-        "is that of the last one.",
+        "run/note": f"Interrupted at point {recovered.recorded}{planned}: the process that wrote this file "
+        "ended without closing it. All points that it had written are here; the end time is that of the "
+        "last one.",
     }
     for key, text in texts.items():
         entry[layout.place(key).paths[0]][()] = text
@@ -117,7 +118,20 @@ def _columns(file: h5py.File) -> list[str]:
 
 
 def _compare(original: h5py.File, copy: h5py.File, recovered: Recovered) -> None:
+    """Frames are compared as they are stored: one that is damaged is no reason to lose the others."""
     for name in _columns(original):
-        for point in range(recovered.recorded):
-            if not np.array_equal(original[name][point], copy[name][point], equal_nan=True):
-                raise OSError(f"point {point + 1} of {name} differs in the copy")
+        before, after = original[name], copy[name]
+        if before.ndim == 1:
+            same = np.array_equal(before[: recovered.recorded], after[:], equal_nan=True)
+            points = [] if same else [recovered.recorded]
+        else:
+            points = [
+                point for point in range(recovered.recorded) if _chunk(before, point) != _chunk(after, point)
+            ]
+        if points:
+            raise OSError(f"point {points[0] + 1} of {name} differs in the copy")
+
+
+def _chunk(frames: h5py.Dataset, point: int) -> tuple[int, bytes]:
+    chunk: tuple[int, bytes] = frames.id.read_direct_chunk((point, *(0 for _ in frames.shape[1:])))
+    return chunk

@@ -90,6 +90,7 @@ class NexusWriter:
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
+        self.number = header.number
         self._planned = header.points
         self._layout = gumtree_layout()
         self._columns: dict[str, h5py.Dataset] = {}
@@ -177,7 +178,7 @@ class NexusWriter:
         for key, unit in header.later.items():
             self._create_value(key, float("nan"), unit)
         for column in header.columns:
-            self._create_column(column)
+            self._create_column(column, str(values["run/start_time"]))
         entry[POINTS] = header.points
         entry[POINTS_RECORDED] = 0
         for path, value in layout.constants.items():
@@ -208,12 +209,14 @@ class NexusWriter:
         entry[path] = _number(key, value, unit)
         entry[path].attrs["units"] = unit
 
-    def _create_column(self, column: Column) -> None:
+    def _create_column(self, column: Column, start: str) -> None:
         place = self._layout.place(column.key)
         path = place.paths[0]
         made = create_column(self._group_of(path), path, column.shape, column.dtype)
         unit = place.unit if place.unit is not None else column.unit
         made.attrs["units"] = unit
+        if column.key.endswith("/start_time"):
+            made.attrs["start"] = start
         self._columns[column.key] = made
 
     def _create_plots(self, header: Header) -> None:
