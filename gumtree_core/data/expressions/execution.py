@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gumtree_core.data.content import Leaf
-from gumtree_core.data.expressions.opcodes import OUT
+from gumtree_core.data.expressions.opcodes import DERIVATIVE
 from gumtree_core.data.expressions.program import Plan
 from gumtree_core.data.propagation.uncertainty import Floats
 
-ONE_THREAD = 40_000
-"""Elements up to which a second thread costs more than it saves."""
+ONE_THREAD = 160_000
+"""Elements times operations up to which a second thread costs more than it saves."""
 
 NONE = np.empty(0)
 _NO_PERIODS = np.empty(0, dtype=np.int64)
@@ -49,16 +49,16 @@ def execute(
     if derivatives:
         found, steps = list(found), steps.copy()
         for at, what in enumerate(plan.wanted):
-            if type(what) is int and what <= OUT:
-                found[at] = derivatives[OUT - what].ctypes.data
-                steps[at] = 0 if plan.uniform[OUT - what] else 8
+            if type(what) is int and what <= DERIVATIVE:
+                found[at] = derivatives[DERIVATIVE - what].ctypes.data
+                steps[at] = 0 if plan.uniform[DERIVATIVE - what] else 8
     arguments = (
         plan.program, np.array(found, dtype=np.int64), steps,
         _NO_PERIODS if alike else _periods(plan, leaves, size), plan.blocks, plan.constant_blocks,
         np.array(plan.constants(numbers), dtype=np.float64) if plan.constants else NONE,
         values, variances, 0, size,
     )  # fmt: skip
-    if size <= ONE_THREAD:
+    if size * len(plan.program) <= ONE_THREAD:
         return bool(compiled.run_range(*arguments))
     with all_cores() as threads:
         if threads == 1:

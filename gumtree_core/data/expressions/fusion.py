@@ -52,6 +52,8 @@ OPERATIONS = {function: operation for operation, function in UFUNCS.items()}
 MOST_PLANS = 1000
 
 _plans: dict[Any, Plan] = {}
+_LATER: Any = np.empty(0)
+"""In place of variances that nobody has asked for yet, where their terms are known."""
 
 
 class _Nothing:
@@ -67,8 +69,8 @@ class Pending:
     """What an operation will give; `left` and `right` are contents, a `Number`, or `NOTHING`."""
 
     __slots__ = (
-        "_done", "_uncertainty", "_undefined", "_values", "_variances", "complex", "exact", "label", "leaves",
-        "left", "nodes", "operation", "right", "shape", "tree",
+        "_done", "_settled", "_uncertainty", "_undefined", "_values", "_variances", "complex", "exact",
+        "label", "leaves", "left", "nodes", "operation", "right", "shape", "tree",
     )  # fmt: skip
     pending: ClassVar[bool] = True
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float64)
@@ -76,6 +78,8 @@ class Pending:
     complex: bool
     """Whether sources of error may be related."""
     leaves: tuple[Leaf, ...]
+    _values: Array
+    _variances: Floats | None
     tree: Any
     """The operations as nested tuples; None where something else decides, too, what the program is."""
 
@@ -90,6 +94,7 @@ class Pending:
         self.nodes = nodes
         self.label = label
         self._done = False
+        self._settled: Content | None = None
         self._uncertainty: Uncertainty | None = None
         self.leaves = left.leaves + right.leaves
         one, other = left.tree, right.tree
@@ -122,6 +127,8 @@ class Pending:
         """Squared standard deviations; None for exact numbers."""
         if not self._done:
             self._evaluate()
+        if self._variances is _LATER:
+            self._variances = read_only(self.uncertainty.variances(self.shape))
         return self._variances
 
     @property
@@ -139,7 +146,7 @@ class Pending:
                 variances = self.variances
                 self._uncertainty = Uncertainty() if variances is None else Uncertainty.of(variances)
             else:
-                self._uncertainty = _terms(self) if not self._done or self._undefined is None else None
+                self._uncertainty = self._terms() if not self._done or self._undefined is None else None
                 if self._uncertainty is None:
                     self._step_by_step()
         assert self._uncertainty is not None
@@ -152,7 +159,11 @@ class Pending:
 
     def settled(self) -> Content:
         """The same, as arrays, without what it was made of."""
-        return Content(self.values, self.uncertainty, self._variances)
+        if self._settled is None:
+            values, uncertainty = self.values, self.uncertainty
+            variances = None if self._variances is _LATER else self._variances
+            self._settled = Content(values, uncertainty, variances)
+        return self._settled
 
     def _evaluate(self) -> None:
         results = _run(self)
@@ -162,6 +173,17 @@ class Pending:
         self._values, self._variances = results
         self._undefined: NDArray[np.bool_] | None = None
         self._done = True
+
+    def _terms(self) -> Uncertainty | None:
+        """The derivatives by all sources, and the values on the way; None where it is done step by step."""
+        values = NONE if self._done else buffers.empty(self.size)
+        found = _terms(self, values)
+        if found and not self._done:
+            values.setflags(write=False)
+            self._values = values.reshape(self.shape)
+            self._variances, self._undefined = _LATER, None
+            self._done = True
+        return found
 
     def _step_by_step(self) -> None:
         from gumtree_core.data.mathematics import arithmetic  # which makes Pendings
@@ -346,8 +368,8 @@ def _simple(root: Pending) -> tuple[Sequence[Leaf], Plan, bool] | None:
     return leaves, plan, bool(identities)
 
 
-def _terms(root: Pending) -> Uncertainty | None:
-    """The derivatives by all sources; None if that must be done step by step."""
+def _terms(root: Pending, values: Floats) -> Uncertainty | None:
+    """The derivatives by all sources, and unless it is empty `values`; None where that cannot be done."""
     try:
         expression = _Expression(root)
     except _NotFused:
@@ -355,12 +377,14 @@ def _terms(root: Pending) -> Uncertainty | None:
     if not expression.sources:
         return Uncertainty() if root.undefined is None else None
     nodes = tuple(expression.nodes)
+    too = values is not NONE
     plan = expression.plan(
-        "derivatives", lambda: program.derivatives(nodes, expression.kinds, tuple(expression.groups))
+        "both" if too else "derivatives",
+        lambda: program.derivatives(nodes, expression.kinds, tuple(expression.groups), too),
     )
     one = (1,) * len(root.shape)
     outputs = [np.empty(BLOCK) if same else buffers.empty(root.size) for same in plan.uniform]
-    if not execute(plan, expression.leaves, NONE, NONE, root.size, outputs):
+    if not execute(plan, expression.leaves, values, NONE, root.size, outputs):
         return None
     terms = []
     for found, out, same in zip(expression.sources, outputs, plan.uniform, strict=True):

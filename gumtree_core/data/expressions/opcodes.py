@@ -11,6 +11,8 @@ STREAMED = 1 << 19
 """Elements of a thread's part from which results are stored past the cache."""
 OUT = -1
 """In place of an address: the first result; one less the second."""
+DERIVATIVE = -3
+"""The same of the first derivative; one less the second, and so on."""
 
 (
     ADD,

@@ -35,7 +35,7 @@ Adjoint = tuple[float, int | None]
 class Plan:
     """A program, and where its operands come from.
 
-    `wanted` says for each place what stands there: a number (of a block of scratch memory, or `OUT`), or
+    `wanted` says for each place what stands there: a number (of a block of scratch memory, or a result's), or
     the place in `Leaf.numbers` of an address. `bases` and `constants` (None without any) pick what stands at
     all places, and the numbers in `constant_blocks`, from the numbers of all operands in a row, followed by
     `fixed`.
@@ -239,15 +239,18 @@ def exact(
 
 
 def derivatives(
-    nodes: tuple[Node, ...], kinds: tuple[tuple[Any, ...], ...], groups: tuple[tuple[int, int, int], ...]
+    nodes: tuple[Node, ...],
+    kinds: tuple[tuple[Any, ...], ...],
+    groups: tuple[tuple[int, int, int], ...],
+    with_values: bool,
 ) -> Plan:
-    """The derivative by each source, in the order of the groups."""
+    """The derivative by each source, in the order of the groups, and the values if they are wanted too."""
     builder = _Builder(nodes, kinds)
-    at = builder.values(builder.block())
+    at = builder.values(builder.place(k.OUT) if with_values else builder.block())
     uniform = []
     for number, members in enumerate(_by_group(groups).values()):
         sign, place = _derivative(builder, at, members)
-        out = builder.place(k.OUT - number)
+        out = builder.place(k.DERIVATIVE - number)
         same = place is None or place in builder.constants.values()
         source = builder.number(1.0) if place is None else place
         builder.emit(k.COPY if sign > 0 else k.NEG, source, out=out)
