@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +79,38 @@ def create_column(group: h5py.Group, path: str, shape: tuple[int, ...], dtype: s
     )
 
 
+@dataclass(frozen=True)
+class _Column:
+    """A dataset that grows, with what is asked of it for each row."""
+
+    dataset: h5py.Dataset
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    compressor: FrameCompressor | None
+
+    @classmethod
+    def of(cls, dataset: h5py.Dataset, pool: Executor, threads: int) -> _Column:
+        shape, dtype = dataset.shape[1:], dataset.dtype
+        ours = bool(shape) and FrameCompressor.available()
+        return cls(dataset, shape, dtype, FrameCompressor(shape, dtype, pool, threads) if ours else None)
+
+    def stored(self, row: NDArray[Any]) -> NDArray[Any]:
+        """What goes into the file, as far as we make it."""
+        return row if self.compressor is None else self.compressor.compress(row)
+
+    def write(self, row: int, stored: NDArray[Any]) -> None:
+        target = self.dataset.id
+        target.set_extent((row + 1, *self.shape))
+        if self.compressor is not None:
+            target.write_direct_chunk((row, *(0 for _ in self.shape)), stored)
+        elif self.shape:
+            self.dataset[row] = stored
+        else:
+            space = h5s.create_simple((row + 1,))
+            space.select_hyperslab((row,), (1,))
+            target.write(_ONE, space, stored)
+
+
 class StreamWriter:
     """One file, from its creation to `close`. One thread at a time.
 
@@ -120,10 +152,8 @@ class StreamWriter:
         self._totals = dict.fromkeys(self._growing.totals, 0.0)
         others = max(cores() - 1, 1)
         self._pool = ThreadPoolExecutor(others, "compress")  # starts a thread when there is work for it
-        self._compressors = {
-            key: FrameCompressor(column.shape[1:], column.dtype, self._pool, others)
-            for key, column in self._growing.columns.items()
-            if column.ndim > 1 and FrameCompressor.available()
+        self._columns = {
+            key: _Column.of(dataset, self._pool, others) for key, dataset in self._growing.columns.items()
         }
 
     def append(self, values: Mapping[str, Any], number: int | None = None) -> None:
@@ -144,13 +174,13 @@ class StreamWriter:
         """
         self._check_open()
         self._check_number(number)
-        rows = {key: self._checked(key, values.get(key)) for key in self._growing.columns}
-        chunks = {key: each.compress(rows[key]) for key, each in self._compressors.items()}
-        self._check_room(sum(chunk.nbytes for chunk in chunks.values()))
+        rows = {key: self._checked(key, column, values.get(key)) for key, column in self._columns.items()}
+        stored = {key: self._columns[key].stored(row) for key, row in rows.items()}
+        self._check_room(sum(each.nbytes for each in stored.values()))
         try:
             with writing(self.path):
-                for key, column in self._growing.columns.items():
-                    self._write(column, rows[key], chunks.get(key))
+                for key, column in self._columns.items():
+                    column.write(self.rows, stored[key])
                 for key, total in self._growing.totals.items():
                     _set(total, self._totals[key] + float(rows[key]))
                 self._file.flush()
@@ -181,17 +211,6 @@ class StreamWriter:
                 self._file.close()
             sync(self.path)
 
-    def _write(self, column: h5py.Dataset, row: NDArray[Any], chunk: NDArray[np.uint8] | None) -> None:
-        column.id.set_extent((self.rows + 1, *row.shape))
-        if chunk is not None:
-            column.id.write_direct_chunk((self.rows, *(0 for _ in row.shape)), chunk)
-        elif row.ndim:
-            column[self.rows] = row
-        else:
-            space = column.id.get_space()
-            space.select_hyperslab((self.rows,), (1,))
-            column.id.write(_ONE, space, row)
-
     def _check_open(self) -> None:
         if self.closed:
             raise GumtreeError("FILE_CLOSED", f"{self.path} has been closed with {self.rows} points.")
@@ -217,11 +236,10 @@ class StreamWriter:
                 "Plan more, or 0 if their number is not known.",
             )
 
-    def _checked(self, key: str, value: Any) -> NDArray[Any]:
-        """The value as it will be stored; HDF5 would repeat one of another shape, and clip another type."""
-        column = self._growing.columns[key]
+    def _checked(self, key: str, column: _Column, value: Any) -> NDArray[Any]:
+        """The value as it will be read; HDF5 would repeat one of another shape, and clip another type."""
         array = np.asarray(value)
-        shape, dtype = column.shape[1:], column.dtype
+        shape, dtype = column.shape, column.dtype
         if array.shape == shape and array.dtype.kind in "iuf":
             if np.can_cast(array.dtype, dtype, "safe"):
                 return np.asarray(array, dtype, order="C")
