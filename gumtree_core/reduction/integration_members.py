@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,13 @@ PARALLEL = 250_000
 """Pixels from which a second thread pays."""
 _KINDS = ("float64", "float32", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 _ONE = np.ones(1)
+
+
+class Column(NamedTuple):
+    """What is to be summed, flat, (pixels,): values; or values squared, or one number's, times variances."""
+
+    values: NDArray[Any]
+    variances: Array | None = None
 
 
 class Members(Protocol):
@@ -44,11 +52,8 @@ class Members(Protocol):
     def total(self, values: NDArray[Any]) -> Array:
         """Sum the values in each bin."""
 
-    def both(self, values: NDArray[Any], variances: Array) -> tuple[Array, Array]:
-        """Sum the values, and the variances of independent pixels."""
-
-    def spread(self, coefficients: Array, variances: Array) -> Array:
-        """The variance of the sums of coefficient * ds, with ds independent; one coefficient or (pixels,)."""
+    def sums(self, columns: Sequence[Column]) -> list[Array]:
+        """Sum each column in each bin; an error of a pixel counts with the square of its share."""
 
     def occupied(self) -> NDArray[np.bool_]:
         """Which bins have any pixel."""
@@ -91,17 +96,39 @@ class Whole:
         """See `Members`."""
         return np.asarray(self._run("add", _known(values))[: self.number])
 
-    def both(self, values: NDArray[Any], variances: Array) -> tuple[Array, Array]:
+    def sums(self, columns: Sequence[Column]) -> list[Array]:
         """See `Members`."""
-        sums = self._run("add_both", _known(values), variances)
-        values, variances = sums.T[:, : self.number].copy()
-        return values, variances
+        if len(columns) == 2 and columns[1].variances is not None and columns[1].values.size == 1:
+            pairs = self._run("add_both", _known(columns[0].values), columns[1].variances)
+            total, variances = pairs.T[:, : self.number].copy()
+            return [total, variances * columns[1].values.item() ** 2]
+        if len(columns) * self.places.size >= PARALLEL:
+            with all_cores() as threads:
+                if threads > 1:
+                    return self._at_once(columns)
+        return [self._sum(*column) for column in columns]
 
-    def spread(self, coefficients: Array, variances: Array) -> Array:
-        """See `Members`."""
-        if coefficients.size == 1:
-            return np.asarray(self.total(variances) * coefficients.item() ** 2)
-        return np.asarray(self._run("add_squares", coefficients, variances)[: self.number])
+    def _sum(self, values: NDArray[Any], variances: Array | None) -> Array:
+        if variances is None:
+            return self.total(values)
+        if values.size == 1:
+            return np.asarray(self.total(variances) * values.item() ** 2)
+        return np.asarray(self._run("add_squares", values, variances)[: self.number])
+
+    def _at_once(self, columns: Sequence[Column]) -> list[Array]:
+        """By several threads, each of which takes a column at a time."""
+        found = np.zeros((len(columns), self.number + 1))
+        addresses = np.zeros((len(columns), 2), dtype=np.int64)
+        kept, factors = [], []
+        for row, (values, variances) in enumerate(columns):
+            alone = variances is not None and values.size == 1
+            factors.append(values.item() ** 2 if alone else 1.0)
+            arrays = [variances] if alone else [values] if variances is None else [values, variances]
+            arrays = [np.ascontiguousarray(each, dtype=np.float64) for each in arrays]
+            addresses[row, : len(arrays)] = [each.ctypes.data for each in arrays]
+            kept.append(arrays)
+        _kernels().add_columns(self.places, addresses, found)
+        return [sums * factor for sums, factor in zip(found[:, : self.number], factors, strict=True)]
 
     def _run(self, name: str, *arrays: NDArray[Any]) -> Array:
         size = self.places.size
@@ -160,13 +187,12 @@ class Split:
         """See `Members`."""
         return self._sum(_known(values), _ONE, 1)
 
-    def both(self, values: NDArray[Any], variances: Array) -> tuple[Array, Array]:
+    def sums(self, columns: Sequence[Column]) -> list[Array]:
         """See `Members`."""
-        return self.total(values), self.spread(_ONE, variances)
-
-    def spread(self, coefficients: Array, variances: Array) -> Array:
-        """See `Members`."""
-        return self._sum(variances, coefficients, 2)
+        return [
+            self.total(values) if variances is None else self._sum(variances, values, 2)
+            for values, variances in columns
+        ]
 
     def _sum(self, values: NDArray[Any], weights: Array, power: int) -> Array:
         return np.asarray(

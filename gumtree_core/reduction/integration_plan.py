@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -13,23 +12,13 @@ from numpy.typing import NDArray
 
 from gumtree_core.data import Axis, Dataset
 from gumtree_core.data.metadata import without
-from gumtree_core.data.propagation.folding import BinSum, fold
-from gumtree_core.data.propagation.restricting import restricted
-from gumtree_core.data.propagation.selection import Selection
-from gumtree_core.data.propagation.uncertainty import (
-    REMEMBERED,
-    Source,
-    Term,
-    Uncertainty,
-    independent,
-)
+from gumtree_core.data.propagation.uncertainty import Term, Uncertainty
 from gumtree_core.data.reducing.reductions import EMPTY
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.integration_members import Array, Members, Split, Whole
+from gumtree_core.reduction.integration_errors import error_parts, general
+from gumtree_core.reduction.integration_members import Array, Column, Members
 
 Weighting = Literal["area", "inverse variance"]
-
-_ONE = np.ones(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,77 +154,25 @@ class Plan:
         """The plan of the pixels that take part, the sums in its bins and their errors."""
         if pattern.shape != self.shape:
             raise _other_pixels(pattern.name, pattern.shape, self.shape)
+        parts = error_parts(pattern, weights)  # before the values: an expression gives both at once
         mask = pattern.mask
         plan = self if mask is None or not mask.any() else self.without(mask)
         values = pattern.values.reshape(-1)
-        first = _whole(pattern.uncertainty, self.shape)
-        if weights is None and first is not None and not independent():
-            sums, variances = plan.members.both(values, first)
-            if np.isfinite(sums).all():
-                terms = (plan._folded(pattern.uncertainty.terms[0], _ONE, variances),)
-                return plan, sums.reshape(self.result_shape), Uncertainty(terms)
         weighed = values if weights is None else values * weights
-        sums = plan.members.total(weighed)
-        if not np.isfinite(sums).all():
+        columns = [part.column for part in parts or ()]
+        wanted = [Column(weighed), *(column for column in columns if column is not None)]
+        sums = plan.members.sums(wanted)
+        if not np.isfinite(sums[0]).all():
             plan = plan.without(~np.isfinite(weighed).reshape(self.shape))
-            sums = plan.members.total(weighed)
-        uncertainty = plan._errors(pattern, weights, entry)
-        return plan, sums.reshape(self.result_shape), uncertainty
-
-    def _errors(self, pattern: Dataset, weights: Array | None, entry: str) -> Uncertainty:
-        uncertainty, members = pattern.uncertainty, self.members
-        if not uncertainty:
-            return uncertainty
-        if independent():
-            variances = np.ascontiguousarray(pattern.variances, dtype=np.float64).reshape(-1)
-            spread = members.spread(_ONE if weights is None else weights, variances)
-            return Uncertainty.of(spread.reshape(self.result_shape))
-        if not all(_simple(term, self.shape) for term in uncertainty.terms):
-            return self._general(uncertainty, weights, entry)
-        terms = []
-        for term in uncertainty.terms:
-            coefficients = np.ascontiguousarray(term.coefficient).reshape(-1)
-            if term.selection.is_constant:
-                each = coefficients if weights is None else coefficients * weights
-                total = self.area.reshape(-1) * each if each.size == 1 else members.total(each)
-                selection = Selection(term.selection.offset, (0,) * len(self.axes))
-                terms.append(Term(term.source, selection, total.reshape(self.result_shape)))
-                continue
-            each = coefficients if weights is None else coefficients * weights
-            at = term.selection.offset
-            factor, each = (each.item(), _ONE) if each.size == 1 else (1.0, each)
-            spread = members.spread(each, term.source.variances[at : at + prod(self.shape)])
-            terms.append(self._folded(term, each, spread, factor))
-        return Uncertainty(tuple(terms))
-
-    def _folded(self, term: Term, coefficients: Array, spread: Array, factor: float = 1.0) -> Term:
-        """A new source of what the bins sum of an old one; a factor common to all stays outside."""
-        overlapping = self.members.overlapping
-        if overlapping or prod(self.shape) <= REMEMBERED:
-            recipe = self.members.recipe(term, coefficients, self.shape)
-            source = Source(spread, recipe=recipe, correlated=overlapping)
-        else:
-            state = hashlib.sha256(
-                f"{self.members.identity} {term.source.id} {term.selection.offset}".encode()
-            )
-            if coefficients.size > 1:
-                state.update(coefficients.tobytes())
-            source = Source(spread, state.hexdigest()[:32], ancestors=term.source.relatives)
-        return Term(source, Selection.whole(self.result_shape), np.full((1,) * len(self.axes), factor))
-
-    def _general(self, uncertainty: Uncertainty, weights: Array | None, entry: str) -> Uncertainty:
-        """Errors that only part of the pixels share, or that are sums themselves."""
-        shape = self.shape
-        if isinstance(self.members, Whole):
-            rows = self.members.rows(shape)
-            weighed = uncertainty if weights is None else uncertainty.scaled(weights.reshape(shape))
-            # what takes no part may have errors that are no numbers
-            return fold(restricted(weighed, rows >= 0, shape), BinSum(shape, self.result_shape, rows), entry)
-        assert isinstance(self.members, Split)
-        pixel = self.members.pixel
-        share = self.members.share if weights is None else self.members.share * weights[pixel]
-        parts = uncertainty.picked(pixel, shape).scaled(share)
-        return fold(parts, BinSum(pixel.shape, self.result_shape, self.members.bin), entry)
+            sums = plan.members.sums(wanted)
+        total, *others = (each.reshape(self.result_shape) for each in sums)
+        if parts is None:
+            return plan, total, general(plan, pattern.uncertainty, weights, entry)
+        left = iter(others)
+        terms: list[Term] = []
+        for part, column in zip(parts, columns, strict=True):
+            terms += part.terms(plan, plan.area if column is None else next(left))
+        return plan, total, Uncertainty(tuple(terms))
 
     def _result(
         self, pattern: Dataset, values: Array, uncertainty: Uncertainty, unit: str, entry: str
@@ -251,28 +188,6 @@ class Plan:
             metadata=without(metadata, pattern.sizes) if metadata else metadata,
             history=(*pattern.history, entry),
         )
-
-
-def _whole(uncertainty: Uncertainty, shape: tuple[int, ...]) -> Array | None:
-    """The variances of the pixels where they have one independent source and nothing else."""
-    if len(uncertainty.terms) != 1:
-        return None
-    (term,) = uncertainty.terms
-    if term.selection.is_constant or term.coefficient.size != 1 or term.coefficient.item() != 1:
-        return None
-    if not _simple(term, shape):
-        return None
-    return term.source.variances[term.selection.offset :][: prod(shape)]
-
-
-def _simple(term: Term, shape: tuple[int, ...]) -> bool:
-    """Whether all pixels share one error, or each has its own, and it is related with no other."""
-    source, selection = term.source, term.selection
-    if source.recipe is not None or source.ancestors or source.correlated or selection.table is not None:
-        return False
-    if selection.is_constant:
-        return term.coefficient.size in (1, prod(shape))
-    return selection.strides == Selection.whole(shape).strides and term.coefficient.size in (1, prod(shape))
 
 
 def _other_pixels(what: str, found: tuple[int, ...], needed: tuple[int, ...]) -> GumtreeError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from gumtree_core.data.expressions.kernels import floats
 from gumtree_core.reduction.geometry import Array
 
 LANES = 4
@@ -95,6 +96,23 @@ def add_squares(places: Array, coefficients: Array, variances: Array, number: in
             places, coefficients, variances, number, part * size // threads, (part + 1) * size // threads
         )
     return parts.sum(axis=0)
+
+
+@numba.njit(parallel=True, **_options)
+def add_columns(places: Array, addresses: Array, sums: Array) -> None:
+    """Sum columns of float64, each in one thread, into sums: (columns, number + 1).
+
+    `addresses` are those of the arrays, (columns, 2): of what is summed, and 0; or of coefficients and
+    variances, of which coefficient^2 variance is summed.
+    """
+    for column in numba.prange(len(addresses)):
+        values = floats(addresses[column, 0], places.size)
+        number = sums.shape[1] - 1
+        if addresses[column, 1]:
+            variances = floats(addresses[column, 1], places.size)
+            sums[column] = add_squares_range(places, values, variances, number, 0, places.size)
+        else:
+            sums[column] = add_range(places, values, number, 0, places.size)
 
 
 @numba.njit(**_options)

@@ -94,7 +94,8 @@ def _fence(typing: Any) -> Any:
 
 
 @numba.njit(inline="always", error_model="numpy")
-def _floats(address, n):
+def floats(address, n):
+    """The array of n numbers at an address."""
     return numba.carray(_pointer(address, 0.0), n)
 
 
@@ -107,7 +108,7 @@ def _stream(target, source, n):
         for at in range(0, 8 * done, 8 * LINE):
             _store_line(target + at, source + at)
     for i in range(done, n):
-        _floats(target, n)[i] = _floats(source, n)[i]
+        floats(target, n)[i] = floats(source, n)[i]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -168,10 +169,10 @@ def run_range(
                     for ahead in range(advance[place] * n, 2 * advance[place] * n, 8 * LINE):
                         _prefetch_line(now[place] + ahead)
             operation = program[k, 0]
-            out = _floats(now[program[k, 1]], n)
+            out = floats(now[program[k, 1]], n)
             one = now[program[k, 2]]
-            a = _floats(one, n)
-            b = _floats(now[program[k, 3]], n)
+            a = floats(one, n)
+            b = floats(now[program[k, 3]], n)
             if operation == ADD:
                 for i in range(n):
                     out[i] = a[i] + b[i]

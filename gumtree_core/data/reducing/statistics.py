@@ -167,8 +167,9 @@ def covariance(ds: Dataset) -> Floats:
     for term in ds.uncertainty.terms:
         families.setdefault(term.source.base.id, []).append(term)
     for terms in families.values():
-        if len(terms) == 1 and _added_alone(terms[0], ds.shape, result):
-            continue
+        with np.errstate(all="ignore"):  # where there is no number, its derivatives are none
+            if len(terms) == 1 and _added_alone(terms[0], ds.shape, result):
+                continue
         from scipy import sparse
 
         base = terms[0].source.base
