@@ -8,6 +8,7 @@ the writer was killed, takes that many rows and has them whole.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,8 @@ from gumtree_core.files.frame_compression import FILTER, FrameCompressor, cores
 
 _ROWS = 256
 """Rows of a chunk of numbers: 2 kB, little to write anew at each row."""
+_LARGEST = 2**32
+"""Bytes of a frame, which HDF5 counts with 32 bits."""
 _RESERVE = 2**20
 """Bytes of the disk that are left free, so that a file can always be closed."""
 _ONE = h5s.create(h5s.SCALAR)
@@ -63,11 +66,12 @@ def create_column(group: h5py.Group, path: str, shape: tuple[int, ...], dtype: s
         BAD_COLUMN.
     """
     kind = np.dtype(dtype)
-    if kind.kind not in "iuf" or kind.itemsize > 8 or min(shape, default=1) < 1:
+    size = math.prod(shape) * kind.itemsize
+    if kind.kind not in "iuf" or kind.itemsize > 8 or not 0 < size < _LARGEST:
         raise GumtreeError(
             "BAD_COLUMN",
             f"{path} cannot be recorded: it is of type {kind} and shape {shape}. Give an integer or float "
-            "type of at most 64 bits, and lengths of at least 1.",
+            "type of at most 64 bits, and lengths of at least 1; a frame may have up to 4.29 GB.",
         )
     return group.create_dataset(
         path,

@@ -207,7 +207,8 @@ def test_an_error_in_the_block_is_the_note_of_the_run(path):
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype"), [((0, 5), "u4"), ((3, 3), "complex64"), ((3, 3), "U4"), ((), "g")]
+    ("shape", "dtype"),
+    [((0, 5), "u4"), ((3, 3), "complex64"), ((3, 3), "U4"), ((), "g"), ((33000, 33000), "u4")],
 )
 def test_a_column_that_cannot_be_written_is_told_before_anything_is(tmp_path, shape, dtype):
     with pytest.raises(GumtreeError, match="cannot be recorded") as caught:
