@@ -127,6 +127,14 @@ def variances(given: Any, array: Array, masked: NDArray[np.bool_] | None, title:
 def counts(given: Array, zero_count_variance: float, masked: NDArray[np.bool_] | None, title: str) -> Floats:
     """Give the variances of counts; what is masked may be anything."""
     spread = np.asarray(given, dtype=np.float64)
+    if given.dtype.kind not in "iu" or (given.size and given.min() < 0):
+        spread = _known_counts(spread, masked, title)
+    if zero_count_variance:
+        spread = np.where(spread == 0, zero_count_variance, spread)
+    return spread
+
+
+def _known_counts(spread: Floats, masked: NDArray[np.bool_] | None, title: str) -> Floats:
     bad = ~(np.isfinite(spread) & (spread >= 0))
     if masked is not None and bad.any():
         spread = np.where(bad & masked, np.nan, spread)
@@ -138,8 +146,6 @@ def counts(given: Array, zero_count_variance: float, masked: NDArray[np.bool_] |
             f" the first {spread[bad][0]}; Poisson's rule holds for counts alone, mask these or give"
             " variances.",
         )
-    if zero_count_variance:
-        spread = np.where(spread == 0, zero_count_variance, spread)
     return spread
 
 

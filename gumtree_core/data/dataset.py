@@ -38,7 +38,7 @@ class Parts(TypedDict, total=False):
     masks: dict[str, NDArray[np.bool_]]
     metadata: dict[str, Any]
     title: str
-    history: tuple[str, ...]
+    history: History
 
 
 _PLACES = {
@@ -184,7 +184,8 @@ class Dataset(Methods, NDArrayOperatorsMixin):
         for name, place_of in _PLACES.items():
             setattr(made, place_of, parts[name] if name in parts else getattr(self, place_of))  # type: ignore[literal-required]
         if "history" in parts:
-            made.past = limited(parts["history"])
+            history = parts["history"]
+            made.past = limited(history) if type(history) is tuple else history
         if "values" in parts or "uncertainty" in parts:
             values = read_only(parts["values"]) if "values" in parts else self.values
             uncertainty = parts.get("uncertainty")

@@ -83,7 +83,7 @@ class _Own:
                 state.update(self.coefficients.tobytes())
             source = Source(sums.reshape(-1), state.hexdigest()[:32], ancestors=term.source.relatives)
         factor = np.full((1,) * len(plan.axes), self.factor)
-        return (Term(source, Selection.whole(plan.result_shape), factor),)
+        return (Term(source, plan.selection, factor),)
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,10 @@ def error_parts(pattern: Dataset, weights: Array | None) -> Sequence[Part] | Non
     if independent():
         variances = np.ascontiguousarray(pattern.variances, dtype=np.float64).reshape(-1)
         return (_Independent(Column(_ONE if weights is None else weights, variances)),)
-    if not all(_simple(term, shape) for term in uncertainty.terms):
+    strides, size = Selection.whole(shape).strides, prod(shape)
+    if not all(_simple(term, strides, size) for term in uncertainty.terms):
         return None
-    return [_part(term, weights, prod(shape)) for term in uncertainty.terms]
+    return [_part(term, weights, size) for term in uncertainty.terms]
 
 
 def _part(term: Term, weights: Array | None, size: int) -> Part:
@@ -121,14 +122,12 @@ def _part(term: Term, weights: Array | None, size: int) -> Part:
     return _Own(term, coefficients if weights is None else coefficients * weights, factor, variances)
 
 
-def _simple(term: Term, shape: tuple[int, ...]) -> bool:
+def _simple(term: Term, whole: tuple[int, ...], size: int) -> bool:
     """Whether all pixels share one error, or each has its own, and it is related with no other."""
     source, selection = term.source, term.selection
     if source.recipe is not None or source.ancestors or source.correlated or selection.table is not None:
         return False
-    if selection.is_constant:
-        return term.coefficient.size in (1, prod(shape))
-    return selection.strides == Selection.whole(shape).strides and term.coefficient.size in (1, prod(shape))
+    return term.coefficient.size in (1, size) and (selection.strides == whole or selection.is_constant)
 
 
 def general(plan: Plan, uncertainty: Uncertainty, weights: Array | None, entry: str) -> Uncertainty:

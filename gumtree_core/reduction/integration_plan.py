@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from gumtree_core.data import Axis, Dataset
 from gumtree_core.data.metadata import without
+from gumtree_core.data.past import Past
+from gumtree_core.data.propagation.selection import Selection
 from gumtree_core.data.propagation.uncertainty import Term, Uncertainty
 from gumtree_core.data.reducing.reductions import EMPTY
 from gumtree_core.errors import GumtreeError
@@ -50,6 +52,11 @@ class Plan:
         return tuple(axis.values.size - 1 for axis in self.axes)
 
     @cached_property
+    def selection(self) -> Selection:
+        """Of a source with an element for each bin."""
+        return Selection.whole(self.result_shape)
+
+    @cached_property
     def placed_axes(self) -> dict[str, Axis]:
         """Edges by dimension."""
         return {dim: axis.placed((dim,), dim) for dim, axis in zip(self.dims, self.axes, strict=True)}
@@ -78,7 +85,7 @@ class Plan:
 
     def sum(self, pattern: Dataset) -> Dataset:
         """Sum what lies in each bin; as `average`, except that a bin without pixels is 0 (and masked)."""
-        entry = f"{pattern.name} summed over bins of {', '.join(self.dims)}"
+        entry = f"sum over bins of {', '.join(self.dims)}"
         used, sums, uncertainty = self._sums(pattern, None, entry)
         return used._result(pattern, sums, uncertainty, pattern.unit, entry)
 
@@ -105,7 +112,7 @@ class Plan:
         GumtreeError
             PIXELS_DIFFER.
         """
-        entry = f"{pattern.name} averaged over bins of {', '.join(self.dims)} by {weighting}"
+        entry = f"average over bins of {', '.join(self.dims)} by {weighting}"
         weights = None
         plan = self
         if weighting == "inverse variance" and pattern.variances is not None:
@@ -186,7 +193,7 @@ class Plan:
             axes=self.placed_axes,
             masks={EMPTY: self.empty} if self.empty.any() else {},
             metadata=without(metadata, pattern.sizes) if metadata else metadata,
-            history=(*pattern.history, entry),
+            history=Past(pattern.past, None, entry, pattern.naming, None),
         )
 
 

@@ -264,11 +264,11 @@ class Uncertainty:
             if not _is_one(term.coefficient):
                 part = np.square(term.coefficient) * part
             total = part if term is self.terms[0] else total + part
-        related = False
-        for one, other in combinations(self.terms, 2):
+        bases = [term.source.base.id for term in self.terms]
+        related = len(set(bases)) < len(bases)
+        for one, other in combinations(self.terms, 2) if related else ():
             if one.source is other.source or one.source.base.id == other.source.base.id:
                 total = total + 2.0 * one.coefficient * other.coefficient * one.covariance(other, shape)
-                related = True
         # What cancels leaves a rounding error, which may be negative.
         return np.broadcast_to(np.maximum(total, 0.0) if related else total, shape)
 
