@@ -151,6 +151,15 @@ class Pinholes:
             np.asarray(np.sqrt(self._geometric + spectrum * across**2)),
         )
 
+    def around(self, q: Array) -> Array:
+        """Standard deviation of q on rings far from the beam stop, in 1/angstrom: `sigma_q` with gravity.
+
+        The mean over the ring of the variance along q (`parallel_perpendicular`), s_g^2 + w^2 / 6 (q^2 + 2
+        q_fall^2): what gravity does above the beam and below it cancels to first order.
+        """
+        spectrum = self.wavelength_spread**2 / 6
+        return np.asarray(np.sqrt(self._geometric + spectrum * (np.square(q) + 2 * self._fallen**2)))
+
     def shadow(self, q: Array) -> Array:
         """The fraction of what is scattered with q that passes beside the beam stop, 0 to 1.
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from gumtree_core.data import Dataset, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
@@ -14,7 +12,7 @@ from gumtree_core.files.run import Value
 from gumtree_core.reduction.absolute import thickness_in_cm, unattenuated
 from gumtree_core.reduction.geometry import Array, Geometry, center_of_mass, geometry, image, number
 from gumtree_core.reduction.normalization import Normalization, rate, time_per_monitor
-from gumtree_core.reduction.resolution import sigma_q
+from gumtree_core.reduction.resolution import Pinholes
 from gumtree_core.reduction.transmission import at_angle, beam_intensity
 from gumtree_core.reduction.transmission import transmission as ratio_of_beams
 
@@ -198,14 +196,6 @@ def of_each_pixel(run: Run, key: str, shape: tuple[int, int]) -> Dataset:
     return values
 
 
-def pixels_per_bin(pattern: Dataset, q: np.ndarray, edges: np.ndarray) -> Dataset:
-    """How many pixels of a pattern that are not masked lie in each bin, (q,)."""
-    kept = (
-        np.isfinite(pattern.values) if pattern.mask is None else ~pattern.mask & np.isfinite(pattern.values)
-    )
-    return Dataset(np.histogram(q[kept], edges)[0], dims=("q",), title="pixels")
-
-
 def thickness(run: Run, given: float = 0.0) -> Dataset:
     """The thickness of a sample in cm: as given in mm, or, for 0, as in its run.
 
@@ -218,15 +208,14 @@ def thickness(run: Run, given: float = 0.0) -> Dataset:
 
 
 def resolution(run: Run, detector: Geometry, q: Array) -> Dataset:
-    """Standard deviation of q, (q,), of the instrument as a run describes it.
+    """Standard deviation of q, (q,), of the instrument as a run describes it, with gravity.
 
     Raises
     ------
     GumtreeError
         KEY_MISSING, BAD_GEOMETRY where the run does not say enough.
     """
-    sigma = sigma_q(
-        q,
+    pinholes = Pinholes(
         wavelength=number(run, "instrument/wavelength", "angstrom"),
         wavelength_spread=number(run, "instrument/wavelength_spread", ""),
         collimation=number(run, "instrument/collimation_length", "mm"),
@@ -235,7 +224,7 @@ def resolution(run: Run, detector: Geometry, q: Array) -> Dataset:
         sample_aperture=number(run, "instrument/sample_aperture", "mm"),
         pixel_size=detector.pixel_size_x,
     )
-    return Dataset(sigma, dims=("q",), unit="1/angstrom")
+    return Dataset(pinholes.around(q), dims=("q",), unit="1/angstrom")
 
 
 def said_of(run: Run, detector: Geometry, transmission: Dataset, millimetres: float) -> dict[str, Value]:

@@ -143,3 +143,20 @@ def test_an_instrument_that_is_none_is_refused(change):
         replace(NG3, **change)
 
     assert refused.value.reason == "BAD_GEOMETRY"
+
+
+def test_a_ring_has_the_mean_variance_of_its_pixels():
+    slow = Pinholes(18.0, 0.14, 15_000, 15_000, 50, 10, 5)
+    detector = Geometry((201, 201), 15_000, 5.0, 5.0, 100, 100)
+    q_map = detector.q_map(18.0)
+    ring = np.abs(q_map.q - 0.008) < 1e-4
+
+    along, _ = slow.parallel_perpendicular(q_map)
+    expected = np.sqrt(np.mean(along[ring] ** 2))
+
+    assert slow.around(np.array([0.008])) == pytest.approx(expected, rel=2e-3)
+    without = sigma_q(
+        np.array([0.008]), wavelength=18.0, wavelength_spread=0.14, collimation=15_000, distance=15_000,
+        source_aperture=50, sample_aperture=10, pixel_size=5,
+    )  # fmt: skip
+    assert slow.around(np.array([0.008])) > 1.01 * without
