@@ -16,7 +16,9 @@ from gumtree_core.files.saving import save_new
 SUFFIXES = (".txt", ".dat")
 
 
-def write_columns(path: Path, curve: Dataset, *, provenance: Mapping[str, Any], symbol: str = "I") -> Path:
+def write_columns(
+    path: str | Path, curve: Dataset, *, provenance: Mapping[str, Any], symbol: str = "I"
+) -> Path:
     """Write q, I, dI and, if it is known, dq; whole or not at all, and never over another file.
 
     Lines that begin with # say what the columns are and how the curve was made. Masked points are left out.

@@ -62,7 +62,7 @@ _CLASSES = {
 }
 
 
-def write_nxcansas(path: Path, curve: Dataset, *, provenance: Mapping[str, Any]) -> Path:
+def write_nxcansas(path: str | Path, curve: Dataset, *, provenance: Mapping[str, Any]) -> Path:
     """Write I(q), whole or not at all, and never over another file.
 
     Parameters

@@ -32,7 +32,7 @@ GAUSSIAN = float(np.sqrt(8 * np.log(2)))
 
 
 def write_orso(
-    path: Path, curve: Dataset, *, provenance: Mapping[str, Any], references: Sequence[str] = ()
+    path: str | Path, curve: Dataset, *, provenance: Mapping[str, Any], references: Sequence[str] = ()
 ) -> Path:
     """Write R(Q), whole or not at all, and never over another file.
 

@@ -44,7 +44,7 @@ LINE = 2048
 """Characters that a line of CIF 1.1 may have."""
 
 
-def write_powder_cif(path: Path, pattern: Dataset, *, provenance: Mapping[str, Any]) -> Path:
+def write_powder_cif(path: str | Path, pattern: Dataset, *, provenance: Mapping[str, Any]) -> Path:
     """Write a pattern as pdCIF; whole or not at all, and never over another file.
 
     Intensities stand with their error in brackets, and the weight 1 / error^2 beside them has all its digits.

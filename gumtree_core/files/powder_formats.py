@@ -46,7 +46,7 @@ def points(pattern: Dataset) -> tuple[Floats, Floats, Floats]:
     return angle[kept], np.asarray(pattern.values[kept], dtype=np.float64), pattern.errors[kept]
 
 
-def write_xye(path: Path, pattern: Dataset, *, provenance: Mapping[str, Any]) -> Path:
+def write_xye(path: str | Path, pattern: Dataset, *, provenance: Mapping[str, Any]) -> Path:
     """Write two-theta, intensity and error in columns; whole or not at all, and never over another file.
 
     Lines that begin with # say how it was made; FullProf, GSAS-II and most others pass them over.
@@ -74,7 +74,7 @@ def _write_xye(rows: Floats, head: str, path: Path) -> None:
     np.savetxt(path, rows, fmt=["%.6f", "%.9g", "%.9g"], header=head, encoding="utf-8")
 
 
-def write_fxye(path: Path, pattern: Dataset, *, provenance: Mapping[str, Any]) -> Path:
+def write_fxye(path: str | Path, pattern: Dataset, *, provenance: Mapping[str, Any]) -> Path:
     """Write a histogram of GSAS in its format FXYE; whole or not at all, and never over another file.
 
     GSAS manual (LAUR 86-748), "Powder data file": a title; comments; ``BANK 1 NCHAN NREC CONS start step 0 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from gumtree_core.errors import GumtreeError
 
 
-def save_new(path: Path, write: Callable[[Path], None], *, numbered: bool = True) -> Path:
+def save_new(path: str | Path, write: Callable[[Path], None], *, numbered: bool = True) -> Path:
     """Have `write` make a file beside its place, and give it its name when it is complete.
 
     Parameters
@@ -32,6 +32,7 @@ def save_new(path: Path, write: Callable[[Path], None], *, numbered: bool = True
     GumtreeError
         FILE_NOT_WRITABLE, FILE_EXISTS.
     """
+    path = Path(path)
     if not numbered and path.exists():
         raise _exists(path)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")

@@ -15,7 +15,7 @@ from gumtree_core.files.columns import origin, write_rows
 from gumtree_core.files.saving import save_new
 
 
-def write_slit_columns(path: Path, curve: Dataset, *, provenance: Mapping[str, Any]) -> Path:
+def write_slit_columns(path: str | Path, curve: Dataset, *, provenance: Mapping[str, Any]) -> Path:
     """Write q, I, dI, -dQv, mean q and shadow factor; whole or not at all, and never over another file.
 
     A negative fourth column says to programs that the curve is smeared by a slit of half height dQv. Masked

@@ -16,7 +16,7 @@ _SIZES = ("number_of_tubes", "number_vertical")
 _PAIRS = "_[local]_efficiency_variance"
 
 
-def read_efficiency(path: Path) -> Dataset:
+def read_efficiency(path: str | Path) -> Dataset:
     """Read the factors that make the pixels of a detector alike.
 
     Parameters
@@ -36,6 +36,7 @@ def read_efficiency(path: Path) -> Dataset:
     GumtreeError
         FILE_MISSING, FILE_DAMAGED, NO_EFFICIENCY.
     """
+    path = Path(path)
     if not path.is_file():
         raise GumtreeError("FILE_MISSING", f"{path} does not exist. Give the path of a file of efficiencies.")
     with path.open("rb") as file:
@@ -94,7 +95,7 @@ def _read_text(path: Path) -> tuple[Floats, Floats]:
     return pairs[..., 0].T, pairs[..., 1].T
 
 
-def read_vertical_offsets(path: Path) -> Dataset:
+def read_vertical_offsets(path: str | Path) -> Dataset:
     """Read how many pixels each tube reads too high: two columns, its number from 1 on and the offset.
 
     Returns
@@ -107,6 +108,7 @@ def read_vertical_offsets(path: Path) -> Dataset:
     GumtreeError
         FILE_MISSING, FILE_DAMAGED.
     """
+    path = Path(path)
     table = _columns(path, 2)
     order = np.argsort(table[:, 0])
     if not np.array_equal(table[order, 0], np.arange(1, len(table) + 1)):
@@ -117,7 +119,7 @@ def read_vertical_offsets(path: Path) -> Dataset:
     return Dataset(table[order, 1], dims=("x",), unit="pixel", title=path.name)
 
 
-def read_angular_offsets(path: Path) -> Dataset:
+def read_angular_offsets(path: str | Path) -> Dataset:
     """Read what is to be added to the two-theta of each tube: one column.
 
     Returns
@@ -130,6 +132,7 @@ def read_angular_offsets(path: Path) -> Dataset:
     GumtreeError
         FILE_MISSING, FILE_DAMAGED.
     """
+    path = Path(path)
     return Dataset(_columns(path, 1)[:, 0], dims=("x",), unit="deg", title=path.name)
 
 
