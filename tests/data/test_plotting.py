@@ -13,7 +13,13 @@ from numpy.testing import assert_allclose
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-from gumtree_core.data import (Axis, Dataset, plot, poisson, scalar,)
+from gumtree_core.data import (
+    Axis,
+    Dataset,
+    plot,
+    poisson,
+    scalar,
+)
 from gumtree_core.data.plots import plotting
 from gumtree_core.errors import GumtreeError
 
