@@ -1,0 +1,18 @@
+"""Event streams: neutrons one by one, read from files or as they come, and what they are summed to."""
+
+from gumtree_core.events.eos import read_eos, read_histogram_edges
+from gumtree_core.events.events import Events
+from gumtree_core.events.histogram import EventHistogram, histogram
+from gumtree_core.events.nexus import read_nexus_events, write_nexus_events
+from gumtree_core.events.reading import read_events
+
+__all__ = [
+    "EventHistogram",
+    "Events",
+    "histogram",
+    "read_eos",
+    "read_events",
+    "read_histogram_edges",
+    "read_nexus_events",
+    "write_nexus_events",
+]

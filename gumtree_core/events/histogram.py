@@ -1,0 +1,139 @@
+"""Events counted into bins of time of flight and pixels, all at once or as they come."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from gumtree_core.data import Axis, Dataset
+from gumtree_core.data.expressions.execution import all_cores
+from gumtree_core.errors import GumtreeError
+from gumtree_core.events.events import Events, Floats
+
+MOST = 2**31
+"""Bytes of a histogram; a larger one is refused."""
+PARALLEL = 1_000_000
+"""Events from which a second thread pays."""
+
+
+def histogram(events: Events, edges: npt.ArrayLike) -> Dataset:
+    """Count events.
+
+    Parameters
+    ----------
+    edges
+        Of the time of flight, rising, in us. A bin holds what is at its lower edge or above, and below its
+        upper edge.
+
+    Returns
+    -------
+    Dataset
+        (time_of_flight, y, x), counts with their Poisson errors (0 for 0 counts). `metadata["outside"]` tells
+        how many events lay in no bin.
+
+    Raises
+    ------
+    GumtreeError
+        BAD_BINS, TOO_LARGE.
+    """
+    made = EventHistogram(events.shape, edges)
+    made.add(events)
+    return made.counts.replace(title=events.title)
+
+
+class EventHistogram:
+    """A histogram that grows as events come.
+
+    Parameters
+    ----------
+    shape
+        Of the detector, (y, x).
+    edges
+        As in `histogram`.
+
+    Raises
+    ------
+    GumtreeError
+        BAD_BINS, TOO_LARGE.
+    """
+
+    def __init__(self, shape: tuple[int, int], edges: npt.ArrayLike) -> None:
+        self._edges = _checked(edges)
+        self._shape = shape
+        bins, pixels = self._edges.size - 1, shape[0] * shape[1]
+        if 4 * bins * pixels > MOST:
+            raise GumtreeError(
+                "TOO_LARGE",
+                f"{bins} bins of {shape[0]} x {shape[1]} pixels take {4e-9 * bins * pixels:.3g} GB, more "
+                f"than {1e-9 * MOST:.3g}; take wider bins.",
+            )
+        self._counts = np.zeros((bins, pixels), dtype=np.int32)
+        self.outside = 0
+        """How many events lay in no bin."""
+
+    def add(self, events: Events) -> None:
+        """Count some more; SHAPES_DIFFER for those of another detector."""
+        if events.shape != self._shape:
+            raise GumtreeError(
+                "SHAPES_DIFFER",
+                f"{events.title} is of a detector of {events.shape} pixels, the histogram of {self._shape}.",
+            )
+        edges = self._edges / events.tick
+        widths = np.diff(edges)
+        pixel, time = np.ascontiguousarray(events.pixel), np.ascontiguousarray(events.time_of_flight)
+        if np.allclose(widths, widths[0], rtol=1e-9):
+            even = pixel, time, edges[0], 1.0 / widths.mean(), edges, self._counts
+            self.outside += self._add_even(even, len(events))
+        else:
+            self.outside += int(_kernels().add_uneven(pixel, time, edges, self._counts, 0, len(events)))
+
+    def _add_even(self, even: tuple[Any, ...], size: int) -> int:
+        # Each further thread has counts of its own, which must pay.
+        if size >= PARALLEL and size >= self._counts.size:
+            with all_cores() as threads:
+                if threads > 1:
+                    copies = np.zeros((threads - 1, *self._counts.shape), dtype=np.int32)
+                    outside = int(_kernels().add_even_parallel(*even, copies))
+                    for copy in copies:
+                        self._counts += copy
+                    return outside
+        return int(_kernels().add_even(*even, 0, size))
+
+    @property
+    def counts(self) -> Dataset:
+        """What has been counted so far, as `histogram` gives it."""
+        height, width = self._shape
+        values = self._counts.reshape(-1, height, width).copy()
+        return Dataset(
+            values,
+            "poisson",
+            dims=("time_of_flight", "y", "x"),
+            unit="counts",
+            axes={"time_of_flight": Axis(self._edges, "us", ("time_of_flight",))},
+            metadata={"outside": self.outside},
+            title="events",
+        )
+
+
+def _checked(edges: npt.ArrayLike) -> Floats:
+    array: NDArray[Any] = np.asarray(edges, dtype=np.float64)
+    if array.ndim != 1 or array.size < 2 or not (np.isfinite(array).all() and (np.diff(array) > 0).all()):
+        raise GumtreeError(
+            "BAD_BINS", "The edges of the bins of time of flight are to be two or more finite us that rise."
+        )
+    return array
+
+
+_loaded: Any = None
+
+
+def _kernels() -> Any:
+    """The compiled loops; Numba is imported when it is needed first."""
+    global _loaded
+    if _loaded is None:
+        _loaded = importlib.import_module("gumtree_core.events.kernels")
+    return _loaded
