@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from gumtree_core.errors import GumtreeError
@@ -139,6 +140,36 @@ class Events:
             time_of_flight=self.time_of_flight[kept],
             first_of_pulse=before[self.first_of_pulse].astype(np.int64),
         )
+
+    def grouped(self, y_edges: npt.ArrayLike, x_edges: npt.ArrayLike) -> Events:
+        """Pixels put together: what lies between two edges, in pixels, becomes one; the rest is left out.
+
+        Raises
+        ------
+        GumtreeError
+            BAD_BINS unless there are two edges or more that rise.
+        """
+        edges = [np.asarray(each, dtype=np.float64) for each in (y_edges, x_edges)]
+        for each in edges:
+            if each.ndim != 1 or each.size < 2 or not (np.diff(each) > 0).all():
+                raise GumtreeError(
+                    "BAD_BINS",
+                    f"The edges of pixels of {self.title} are to be two or more numbers that rise.",
+                )
+        rows, columns = (
+            np.searchsorted(each, np.arange(size), "right") - 1
+            for each, size in zip(edges, self.shape, strict=True)
+        )
+        shape = edges[0].size - 1, edges[1].size - 1
+        rows[(rows >= shape[0])] = -1
+        columns[(columns >= shape[1])] = -1
+        place = np.where(
+            (rows[:, np.newaxis] >= 0) & (columns >= 0), rows[:, np.newaxis] * shape[1] + columns, -1
+        )
+        there = (self.pixel >= 0) & (self.pixel < place.size)
+        new = np.where(there, place.reshape(-1)[np.where(there, self.pixel, 0)], -1)
+        moved = replace(self, pixel=new.astype(np.int32), shape=shape)
+        return moved.chosen(new >= 0)
 
     def _times(self) -> Floats:
         if self.pulse_time is None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from gumtree_core.data.expressions.kernels import prefetch_line
+
 _options = {"cache": True, "nogil": True, "error_model": "numpy"}
 
+AHEAD = 64
+"""Events whose places in memory are asked for at a time."""
 MARK = 0xFFFFFFFF
 """The time that stands in place of an event's, at pixel 0, 0, where a frame begins."""
 
@@ -78,60 +82,67 @@ def decode(data, start, x_bits, y_bits, other_bits, width, pixel, ticks, frames,
     return end
 
 
-@numba.njit(**_options)
-def add_even(pixel, time, first, inverse, edges, counts, start, stop):
-    """Count events into (bins, pixels), between even edges; gives how many lay outside."""
-    bins, pixels = counts.shape
-    outside = 0
-    for event in range(start, stop):
-        at = time[event]
-        bin_ = int((at - first) * inverse)
-        if bin_ < 0 or bin_ >= bins:
-            bin_ = 0 if bin_ < 0 else bins - 1
-        if at < edges[bin_]:  # where a rounding error has moved it
-            bin_ -= 1
-        elif at >= edges[bin_ + 1]:
-            bin_ += 1
-        place = pixel[event]
-        if 0 <= bin_ < bins and 0 <= place < pixels:
-            counts[bin_, place] += 1
-        else:
-            outside += 1
-    return outside
+@numba.njit(inline="always", error_model="numpy")
+def _even(at, first, inverse, edges):
+    """The bin of a time between even edges; -1 or as many as there are for one outside."""
+    bins = edges.size - 1
+    found = min(max(int((at - first) * inverse), 0), bins - 1)
+    if at < edges[found]:  # where a rounding error has moved it, or it is outside
+        return found - 1
+    return found + 1 if at >= edges[found + 1] else found
 
 
-@numba.njit(**_options)
-def add_uneven(pixel, time, edges, counts, start, stop):
+@numba.njit(inline="always", error_model="numpy")
+def _any(at, edges):
     """The same between edges that rise in any way."""
-    bins, pixels = counts.shape
-    outside = 0
-    for event in range(start, stop):
-        at = time[event]
-        low, high = 0, bins + 1
-        while low < high:
-            middle = (low + high) // 2
-            if edges[middle] <= at:
-                low = middle + 1
-            else:
-                high = middle
-        place = pixel[event]
-        if 0 < low <= bins and 0 <= place < pixels:
-            counts[low - 1, place] += 1
+    low, high = 0, edges.size
+    while low < high:
+        middle = (low + high) // 2
+        if edges[middle] <= at:
+            low = middle + 1
         else:
-            outside += 1
+            high = middle
+    return low - 1
+
+
+@numba.njit(**_options)
+def add(pixel, time, even, inverse, edges, counts, start, stop):
+    """Count events `start` to `stop` into (bins, pixels); gives how many lay outside.
+
+    What is counted at one time lies far apart in memory: the places of some events are asked for before the
+    first of them is needed.
+    """
+    bins, pixels = counts.shape
+    flat = counts.reshape(bins * pixels)
+    places = np.empty(AHEAD, np.int64)
+    outside = 0
+    at = start
+    while at < stop:
+        taken = 0
+        for event in range(at, min(at + AHEAD, stop)):
+            when, place = time[event], pixel[event]
+            found = _even(when, edges[0], inverse, edges) if even else _any(when, edges)
+            if 0 <= found < bins and 0 <= place < pixels:
+                places[taken] = found * pixels + place
+                prefetch_line(flat.ctypes.data + flat.itemsize * places[taken])
+                taken += 1
+            else:
+                outside += 1
+        for k in range(taken):
+            flat[places[k]] += 1
+        at += AHEAD
     return outside
 
 
 @numba.njit(parallel=True, **_options)
-def add_even_parallel(pixel, time, first, inverse, edges, counts, copies):
-    """As `add_even`, by as many threads as there are copies of the counts, and the counts themselves."""
+def add_parallel(pixel, time, even, inverse, edges, counts, copies):
+    """As `add`, by as many threads as there are copies of the counts, and the counts themselves."""
     threads, size = len(copies) + 1, pixel.size
     outside = np.zeros(threads, np.int64)
     for part in numba.prange(threads):
         target = counts if part == 0 else copies[part - 1]
-        outside[part] = add_even(
-            pixel, time, first, inverse, edges, target, part * size // threads, (part + 1) * size // threads
-        )
+        first, last = part * size // threads, (part + 1) * size // threads
+        outside[part] = add(pixel, time, even, inverse, edges, target, first, last)
     return outside.sum()
 
 
@@ -149,12 +160,24 @@ def add_q(pixel, time, tick, coefficient, edges, counts):
         if not (edges[0] <= q < edges[bins]):
             outside += 1
             continue
-        low, high = 0, bins + 1
-        while low < high:
-            middle = (low + high) // 2
-            if edges[middle] <= q:
-                low = middle + 1
-            else:
-                high = middle
-        counts[low - 1] += 1
+        counts[_any(q, edges)] += 1
     return outside
+
+
+@numba.njit(**_options)
+def add_shares_of_q(coefficient, weight, times, q, shares):
+    """Add to (q, time) which part of each time a pixel spends within each bin of q, times its weight."""
+    bins = shares.shape[1]
+    for pixel in range(coefficient.size):
+        at = 0  # q falls with the time: from the last bin of q to the first
+        for b in range(shares.shape[0] - 1, -1, -1):
+            begin = coefficient[pixel] / q[b + 1]
+            end = coefficient[pixel] / q[b] if q[b] > 0 else np.inf
+            while at < bins and times[at + 1] <= begin:
+                at += 1
+            k = at
+            while k < bins and times[k] < end:
+                low, high = max(begin, times[k]), min(end, times[k + 1])
+                if high > low:
+                    shares[b, k] += weight[pixel] * (high - low) / (times[k + 1] - times[k])
+                k += 1

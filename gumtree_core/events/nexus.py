@@ -60,7 +60,7 @@ def read_nexus_events(path: str | Path, group: str = "", shape: tuple[int, int] 
 
 
 def write_nexus_events(path: str | Path, events: Events, *, name: str = "events") -> Path:
-    """Write events as NXevent_data in an NXdetector, with `detector_number` for its shape.
+    """Write events as NXevent_data, beside an NXdetector whose `detector_number` has its shape.
 
     Raises
     ------
@@ -81,9 +81,10 @@ def _write(events: Events, name: str, path: Path) -> None:
         file.attrs["default"] = "entry"
         entry = _made(file, "entry", "NXentry")
         entry["title"] = events.title
-        detector = _made(_made(entry, "instrument", "NXinstrument"), "detector", "NXdetector")
+        instrument = _made(entry, "instrument", "NXinstrument")
+        detector = _made(instrument, "detector", "NXdetector")
         detector["detector_number"] = np.arange(events.shape[0] * events.shape[1]).reshape(events.shape)
-        group = _made(detector, name, "NXevent_data")
+        group = _made(instrument, name, "NXevent_data")
         options: dict[str, Any] = {"chunks": True, "compression": "lzf"} if len(events) else {}
         group.create_dataset("event_id", data=events.pixel, **options)
         times = np.asarray(events.time_of_flight)
@@ -92,7 +93,8 @@ def _write(events: Events, name: str, path: Path) -> None:
         group["event_time_zero"] = events.pulse_time
         group["event_time_zero"].attrs["units"] = "s"
         group["event_index"] = events.first_of_pulse
-        entry[name] = group
+        for numbers in ("event_id", "event_index"):
+            group[numbers].attrs["units"] = ""
 
 
 def _made(parent: Any, name: str, nx_class: str) -> Any:
@@ -125,10 +127,12 @@ def _group(file: Any, wanted: str, path: Path) -> Any:
 
 
 def _detector_numbers(node: Any) -> Any:
+    """Of the group, of what is around it, or of the only detector beside it."""
     for place in (node, node.parent):
         if "detector_number" in place:
             return place["detector_number"][()]
-    return None
+    found = [each for each in node.parent.values() if hasattr(each, "keys") and "detector_number" in each]
+    return found[0]["detector_number"][()] if len(found) == 1 else None
 
 
 def _factor(item: Any, unit: str, path: Path) -> float:

@@ -59,7 +59,7 @@ def load(path: str | Path) -> Run:
     raise GumtreeError(
         "FILE_FORMAT_UNKNOWN",
         f"{path} is of no known format. Known are HDF5 (NeXus), ORNL's SANS XML, the NCNR's VAX files, "
-        "ORSO's .ort, and powder patterns as CIF.",
+        "ORSO's .ort, powder patterns as CIF, and ANSTO's event streams.",
     )
 
 
@@ -97,6 +97,7 @@ def _hdf5(path: Path, entry: str) -> Run:
 
 def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Run]], ...]:
     """Formats that are not HDF5."""
+    from gumtree_core.events.reading import is_eos_file, read_eos_run
     from gumtree_core.files.nist_vax import is_nist_mask, is_nist_vax, read_nist_mask, read_nist_vax
     from gumtree_core.files.ornl import is_ornl, read_ornl
     from gumtree_core.files.orso import is_orso, read_orso
@@ -108,4 +109,5 @@ def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Ru
         (is_nist_mask, read_nist_mask),
         (is_orso, read_orso),
         (is_powder_cif, read_powder_cif),
+        (is_eos_file, read_eos_run),
     )

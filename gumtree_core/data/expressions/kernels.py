@@ -68,7 +68,7 @@ def _store_line(typing: Any, target: Any, source: Any) -> Any:
 
 
 @intrinsic
-def _prefetch_line(typing: Any, address: Any) -> Any:
+def prefetch_line(typing: Any, address: Any) -> Any:
     """Have 64 bytes brought to the cache; any address may be named."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -167,7 +167,7 @@ def run_range(
             if streaming:  # while we calculate, the next block comes
                 for place in range(k, bases.size, program.shape[0]):
                     for ahead in range(advance[place] * n, 2 * advance[place] * n, 8 * LINE):
-                        _prefetch_line(now[place] + ahead)
+                        prefetch_line(now[place] + ahead)
             operation = program[k, 0]
             out = floats(now[program[k, 1]], n)
             one = now[program[k, 2]]

@@ -84,24 +84,22 @@ class EventHistogram:
             )
         edges = self._edges / events.tick
         widths = np.diff(edges)
+        even = bool(np.allclose(widths, widths[0], rtol=1e-9))
         pixel, time = np.ascontiguousarray(events.pixel), np.ascontiguousarray(events.time_of_flight)
-        if np.allclose(widths, widths[0], rtol=1e-9):
-            even = pixel, time, edges[0], 1.0 / widths.mean(), edges, self._counts
-            self.outside += self._add_even(even, len(events))
-        else:
-            self.outside += int(_kernels().add_uneven(pixel, time, edges, self._counts, 0, len(events)))
+        self.outside += self._add(pixel, time, even, 1.0 / float(widths.mean()), edges)
 
-    def _add_even(self, even: tuple[Any, ...], size: int) -> int:
+    def _add(self, *of_events: Any) -> int:
+        size = of_events[0].size
         # Each further thread has counts of its own, which must pay.
         if size >= PARALLEL and size >= self._counts.size:
             with all_cores() as threads:
                 if threads > 1:
                     copies = np.zeros((threads - 1, *self._counts.shape), dtype=np.int32)
-                    outside = int(_kernels().add_even_parallel(*even, copies))
+                    outside = int(_kernels().add_parallel(*of_events, self._counts, copies))
                     for copy in copies:
                         self._counts += copy
                     return outside
-        return int(_kernels().add_even(*even, 0, size))
+        return int(_kernels().add(*of_events, self._counts, 0, size))
 
     @property
     def counts(self) -> Dataset:

@@ -1,0 +1,230 @@
+"""Events cut, folded, counted and written."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gumtree_core.data import Axis, Dataset
+from gumtree_core.errors import GumtreeError
+from gumtree_core.events import EventHistogram, Events, histogram, read_events, write_nexus_events
+from gumtree_core.reduction.bins import q_bins
+from gumtree_core.reduction.event_integration import counts_of_q, expected_of_q, q_coefficient
+from gumtree_core.reduction.geometry import Geometry
+from gumtree_core.reduction.integration import rings
+
+SHAPE = (6, 8)
+
+
+def made(seed: int, size: int = 5000, pulses: int = 50) -> Events:
+    random = np.random.default_rng(seed)
+    first = np.sort(random.integers(0, size, pulses))
+    first[0] = 0
+    return Events(
+        random.integers(0, 48, size).astype(np.int32),
+        random.integers(0, 40_000, size).astype(np.uint32),
+        0.5,
+        SHAPE,
+        first,
+        0.02 * np.arange(pulses),
+    )
+
+
+@given(seed=st.integers(0, 1000), even=st.booleans())
+def test_a_histogram_is_that_of_numpy(seed, even):
+    events = made(seed, 800)
+    edges = np.linspace(100, 19_000, 12) if even else np.geomspace(50, 19_000, 12)
+
+    found = histogram(events, edges)
+
+    bins = np.searchsorted(edges, events.time_of_flight * 0.5, "right") - 1
+    within = (bins >= 0) & (bins < 11)
+    expected = np.zeros((11, 48), int)
+    np.add.at(expected, (bins[within], events.pixel[within]), 1)
+    assert np.array_equal(found.values.reshape(11, 48), expected)
+    assert found.metadata["outside"] == len(events) - found.values.sum()
+    assert found.variances == pytest.approx(found.values)
+
+
+def test_events_on_edges_belong_to_the_bin_that_begins_there():
+    events = Events(np.zeros(4, int), np.array([0, 10, 20, 30]), 1.0, (1, 1), np.array([0]))
+
+    assert histogram(events, [0, 10, 20, 30]).values.ravel().tolist() == [1, 1, 1]
+    assert histogram(events, [0, 10, 25, 30]).values.ravel().tolist() == [1, 2, 0]
+
+
+def test_two_threads_count_as_one_does(monkeypatch):
+    events = made(3, 20_000)
+    edges = np.linspace(0, 20_000, 11)
+    alone = histogram(events, edges)
+    monkeypatch.setattr("gumtree_core.events.histograms.PARALLEL", 1)
+
+    assert np.array_equal(histogram(events, edges).values, alone.values)
+
+
+def test_packets_add_up_to_the_whole():
+    events = made(1)
+    edges = np.linspace(0, 20_000, 31)
+    grown = EventHistogram(SHAPE, edges)
+    for first in range(0, 50, 7):
+        grown.add(events.of_pulses(first, min(first + 7, 50)))
+
+    assert np.array_equal(grown.counts.values, histogram(events, edges).values)
+
+
+def test_slices_in_time_hold_each_event_once():
+    events = made(2)
+    ends = np.linspace(0, 1, 11)
+    parts = [events.between(start, stop) for start, stop in pairwise(ends)]
+
+    assert sum(map(len, parts)) == len(events)
+    assert np.array_equal(np.concatenate([part.pixel for part in parts]), events.pixel)
+    assert all(np.shares_memory(part.pixel, events.pixel) for part in parts if len(part))
+    assert sum(part.pulses for part in parts) == 50
+
+
+def test_a_repeated_process_is_seen_by_its_phase():
+    random = np.random.default_rng(5)
+    pulses = 2000
+    when = 0.02 * np.arange(pulses)
+    wanted = random.random(pulses) < 0.5 + 0.4 * np.sin(2 * np.pi * when / 0.31)
+    first = np.concatenate([[0], np.cumsum(wanted)[:-1]])
+    size = int(wanted.sum())
+    events = Events(np.zeros(size, int), np.zeros(size, int), 1.0, (1, 1), first, when)
+
+    phase = events.phase(0.31)
+    counts = np.histogram(phase, bins=8, range=(0, 1))[0]
+
+    assert counts[:4].sum() > 1.5 * counts[4:].sum()
+    assert len(events.chosen(phase < 0.5)) == counts[:4].sum()
+    assert events.chosen(phase < 0.5).pulses == pulses
+
+
+def test_written_events_are_read_again(tmp_path):
+    events = made(4)
+    path = write_nexus_events(tmp_path / "events.nxs", events)
+
+    found = read_events(path)
+
+    assert found.shape == SHAPE
+    assert np.array_equal(found.pixel, events.pixel)
+    assert found.time_of_flight * found.tick == pytest.approx(events.time_of_flight * 0.5)
+    assert np.array_equal(found.first_of_pulse, events.first_of_pulse)
+    assert found.pulse_time == pytest.approx(events.pulse_time)
+    edges = np.linspace(0, 20_000, 21)
+    assert np.array_equal(histogram(found, edges).values, histogram(events, edges).values)
+
+
+def test_what_is_written_validates_as_nexus(tmp_path):
+    validate = pytest.importorskip("nexusformat.nexus.validate", reason="nexusformat is not installed")
+    path = write_nexus_events(tmp_path / "events.nxs", made(4))
+
+    validator = validate.FileValidator(str(path))
+    validator.validate()
+
+    assert validate.logger.total["error"] == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (lambda e: histogram(e, [3, 2]), "BAD_BINS"),
+        (lambda e: histogram(e, np.linspace(0, 1, 2**25)), "TOO_LARGE"),
+        (lambda e: EventHistogram((2, 2), [0, 1]).add(e), "SHAPES_DIFFER"),
+        (lambda e: e.of_pulses(5, 4), "BAD_RANGE"),
+        (lambda e: e.between(2, 1), "BAD_RANGE"),
+        (lambda e: e.phase(0), "BAD_RANGE"),
+        (lambda e: e.grouped([0, 0], [0, 1]), "BAD_BINS"),
+        (lambda e: Events(e.pixel[:3], e.time_of_flight, 1.0, SHAPE, e.first_of_pulse), "SIZES_DIFFER"),
+    ],
+)
+def test_bad_input_is_refused(call, reason):
+    with pytest.raises(GumtreeError) as refused:
+        call(made(1))
+    assert refused.value.reason == reason
+
+
+# I(q)
+
+
+DETECTOR = Geometry((32, 32), 4000.0, 20.0, 20.0, 15.5, 15.5)
+COEFFICIENT = q_coefficient(DETECTOR.two_theta, 20.0 + np.hypot(4.0, DETECTOR.radius * 1e-3))
+EDGES = np.linspace(8000, 60_000, 201)
+BINS = q_bins(0.008, 0.12, 30, "logarithmic")
+
+
+def scattered(seed: int, size: int) -> tuple[Events, Dataset]:
+    """Events of I(q) = exp(-(q / 0.05)^2) under a falling spectrum; and the spectrum."""
+    random = np.random.default_rng(seed)
+    time = 8000 + 52_000 * random.random(size) ** 1.4
+    pixel = random.integers(0, 1024, size)
+    q = COEFFICIENT.reshape(-1)[pixel] / time
+    kept = random.random(size) < np.exp(-((q / 0.05) ** 2))
+    fine = np.sort(8000 + 52_000 * np.linspace(0, 1, 400_001) ** 1.4)
+    spectrum = np.histogram(fine, EDGES)[0] * (size / fine.size / 1024)
+    events = Events(pixel[kept], time[kept], 1.0, (32, 32), np.array([0]))
+    axis = Axis(EDGES, "us", ("time_of_flight",))
+    return events, Dataset(spectrum, dims=("time_of_flight",), axes={"time_of_flight": axis})
+
+
+def test_i_of_q_is_found_from_events():
+    events, spectrum = scattered(1, 400_000)
+
+    counts = counts_of_q(events, COEFFICIENT, BINS)
+    found = counts / expected_of_q(spectrum, COEFFICIENT, 1.0, BINS)
+
+    q = np.sqrt(BINS.values[1:] * BINS.values[:-1])
+    seen = counts.values > 30
+    pull = (found.values - np.exp(-((q / 0.05) ** 2)))[seen] / np.hypot(
+        found.errors[seen], 0.01 * found.values[seen]
+    )
+    assert seen.sum() > 20
+    assert np.mean(pull**2) < 1.6
+
+
+def test_events_and_a_fine_histogram_agree():
+    events, _ = scattered(2, 200_000)
+    direct = counts_of_q(events, COEFFICIENT, BINS)
+
+    fine = np.linspace(8000, 60_000, 2001)
+    counted = histogram(events, fine)
+    middle = (fine[1:] + fine[:-1]) / 2
+    q = COEFFICIENT[np.newaxis] / middle[:, np.newaxis, np.newaxis]
+    through = rings(q, BINS).sum(counted.replace(axes={}))
+
+    assert through.values == pytest.approx(direct.values, abs=6 * np.sqrt(direct.values.max()))
+    assert through.values.sum() == pytest.approx(direct.values.sum(), rel=2e-3)
+
+
+def test_q_of_a_known_neutron():
+    (coefficient,) = q_coefficient([2 * np.arcsin(0.1)], 10.0)
+
+    wavelength = 3956.034 * 12_640e-6 / 10.0
+    assert coefficient / 12_640 == pytest.approx(4 * np.pi * 0.1 / wavelength, rel=1e-6)
+
+
+def test_a_flat_sample_is_flat_with_a_normalisation_of_its_own():
+    spectrum = Dataset(
+        np.full(200, 3.0), dims=("time_of_flight",),
+        axes={"time_of_flight": Axis(EDGES, "us", ("time_of_flight",))},
+    )  # fmt: skip
+    expected = expected_of_q(spectrum, COEFFICIENT, 2.0, free := q_bins(1e-6, 10.0, 1))
+
+    assert float(expected.values[0]) == pytest.approx(
+        3.0 * 200 * 2.0 * np.isfinite(COEFFICIENT).sum(), rel=2e-3
+    )
+    assert free.unit == "1/angstrom"
+
+
+def test_other_pixels_and_no_edges_are_refused():
+    events, spectrum = scattered(1, 100)
+    with pytest.raises(GumtreeError, match="geometry of"):
+        counts_of_q(events, COEFFICIENT[:3], BINS)
+    with pytest.raises(GumtreeError, match="edges"):
+        expected_of_q(spectrum.replace(axes={}), COEFFICIENT, 1.0, BINS)
+    with pytest.raises(GumtreeError, match="flight path"):
+        q_coefficient([0.1], 0.0)
