@@ -82,7 +82,7 @@ def with_angular_offsets(scan: Dataset, offsets: Dataset) -> Dataset:
 
 
 def two_theta(scan: Dataset) -> Dataset:
-    """Where the tubes were, (point, x) or (x,), deg.
+    """Where the middles of the tubes were, (point, x) or (x,), deg.
 
     Raises
     ------
@@ -91,13 +91,18 @@ def two_theta(scan: Dataset) -> Dataset:
     """
     axis = scan.axes.get("two_theta")
     dims = axis.dims if axis else None
-    if axis is None or dims is None or "x" not in dims or len(axis.values) != scan.sizes[dims[0]]:
+    if (
+        axis is None
+        or dims is None
+        or "x" not in dims
+        or axis.centers.shape != tuple(map(scan.sizes.get, dims))
+    ):
         raise GumtreeError(
             "NO_TWO_THETA",
             f"{scan.name} does not know the two-theta of its tubes; it has the axes "
             f"{', '.join(scan.axes) or 'none'}. The file has to say detector/two_theta.",
         )
-    return Dataset(axis.values, dims=dims, unit=axis.unit, title="two_theta").to("deg")
+    return Dataset(axis.centers, dims=dims, unit=axis.unit, title="two_theta").to("deg")
 
 
 def rows(scan: Dataset, lowest: int, highest: int) -> Dataset:
