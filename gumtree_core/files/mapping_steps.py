@@ -112,6 +112,8 @@ def _last(ds: Dataset, _: Any, __: Look) -> Dataset:
 def _transpose(ds: Dataset, dims: list[str] | None, _: Look) -> Dataset:
     if dims is None:
         return Dataset(ds.values.T, dims=ds.dims, unit=ds.unit)
+    if "point" not in ds.dims:  # of a scan that has one point
+        dims = [dim for dim in dims if dim != "point"]
     if sorted(dims) != sorted(ds.dims):
         raise GumtreeError("BAD_SHAPE", f"transpose to {dims} does not fit data of the dimensions {ds.dims}.")
     return ds.transpose(*dims)
