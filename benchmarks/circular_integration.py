@@ -9,7 +9,7 @@ import scipp as sc
 from measure import case, interleaved
 
 from gumtree_core.data import poisson
-from gumtree_core.reduction.geometry import Geometry
+from gumtree_core.reduction.detector.geometry import Geometry
 from gumtree_core.reduction.integration import q_bins, rings
 
 SIDES = {192: 100, 1024: 1000, 2048: 1000, 4096: 1000}

@@ -12,9 +12,9 @@ import scipp as sc
 from measure import case, interleaved
 
 from gumtree_core.data import Dataset, errors, poisson, scalar
-from gumtree_core.reduction.geometry import Geometry
+from gumtree_core.reduction.corrections.transmission import at_angle
+from gumtree_core.reduction.detector.geometry import Geometry
 from gumtree_core.reduction.integration import q_bins, rings
-from gumtree_core.reduction.transmission import at_angle
 
 GOALS = {"exact": 0.5e-3, "independent": 0.25e-3}
 DETECTOR = Geometry((192, 192), 4000.0, 5.0, 5.0, 97.3, 92.8)

@@ -18,14 +18,14 @@ import numpy as np
 from measure import case, interleaved
 from numpy.typing import NDArray
 
-from gumtree_core.files.nexus_writer import Column, Header, NexusWriter
+from gumtree_core.files.nexus.writer import Column, Header, NexusWriter
 
 SIZES = (192, 1024, 2048, 4096)
 LIBRARY = "HDF5, bitshuffle and LZ4"
 FRAMES = "detector/counts"
 FOLLOWER = """
 import sys, time
-from gumtree_core.files.stream_reader import follow
+from gumtree_core.files.nexus.stream_reader import follow
 lags = []
 for frame in follow(sys.argv[1], ["detector/counts", "detector/start_time"], newest=sys.argv[2] == "newest"):
     lags.append(time.monotonic() - float(frame.values["detector/start_time"]))

@@ -9,11 +9,11 @@ import numpy as np
 
 from gumtree_core.data import Dataset, poisson, scalar
 from gumtree_core.files import Run
-from gumtree_core.files.columns import write_columns
-from gumtree_core.files.powder_cif import write_powder_cif
-from gumtree_core.files.powder_formats import write_fxye, write_xye
-from gumtree_core.reduction.geometry import number
-from gumtree_core.reduction.normalization import normalize
+from gumtree_core.files.formats.columns import write_columns
+from gumtree_core.files.formats.powder_cif import write_powder_cif
+from gumtree_core.files.formats.powder_formats import write_fxye, write_xye
+from gumtree_core.reduction.corrections.normalization import normalize
+from gumtree_core.reduction.detector.geometry import number
 from gumtree_core.reduction.powder.calibration import (
     read_angular_offsets,
     read_efficiency,

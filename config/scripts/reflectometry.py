@@ -9,7 +9,7 @@ import numpy as np
 from gumtree_core.data import Axis, Dataset
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.files.orso import write_orso
+from gumtree_core.files.formats.orso import write_orso
 from gumtree_core.reduction.reflectometry.beam import Ridge
 from gumtree_core.reduction.reflectometry.footprint import illuminated
 from gumtree_core.reduction.reflectometry.reflectivity import (

@@ -10,12 +10,12 @@ import numpy as np
 from gumtree_core.data import Dataset, poisson
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
+from gumtree_core.reduction.corrections.normalization import rate
+from gumtree_core.reduction.detector.masks import ellipse, polygon, rectangle
 from gumtree_core.reduction.fitting import FitWarning, fit
-from gumtree_core.reduction.masks import ellipse, polygon, rectangle
-from gumtree_core.reduction.normalization import rate
-from gumtree_core.reduction.region_statistics import region
 from gumtree_core.reduction.scans import POINT, scanned
 from gumtree_core.reduction.statistics import outliers
+from gumtree_core.reduction.statistics.regions import region
 from gumtree_core.scripts import Script, action, group, parameter, result
 
 

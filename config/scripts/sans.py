@@ -8,9 +8,9 @@ from typing import Literal
 from gumtree_core.data import Dataset, errors, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.files.columns import write_columns
-from gumtree_core.reduction.absolute import direct_beam_scale, standard_scale
-from gumtree_core.reduction.geometry import geometry, image, number
+from gumtree_core.files.formats.columns import write_columns
+from gumtree_core.reduction.corrections.sensitivity import sensitivity
+from gumtree_core.reduction.detector.geometry import geometry, image, number
 from gumtree_core.reduction.integration import (
     annulus,
     cut,
@@ -20,7 +20,8 @@ from gumtree_core.reduction.integration import (
     rings,
     sector,
 )
-from gumtree_core.reduction.sans import (
+from gumtree_core.reduction.small_angle.absolute import direct_beam_scale, standard_scale
+from gumtree_core.reduction.small_angle.sans import (
     DISTANCE,
     WAVELENGTH,
     Counting,
@@ -31,8 +32,12 @@ from gumtree_core.reduction.sans import (
     said_of,
     thickness,
 )
-from gumtree_core.reduction.sensitivity import sensitivity
-from gumtree_core.reduction.standards import Standard, flat, glassy_carbon, water_for_x_rays
+from gumtree_core.reduction.small_angle.standards import (
+    Standard,
+    flat,
+    glassy_carbon,
+    water_for_x_rays,
+)
 from gumtree_core.scripts import Script, action, group, parameter, result
 
 

@@ -11,9 +11,14 @@ import numpy as np
 from gumtree_core.data import Dataset, scalar, stack
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run, Value
-from gumtree_core.files.nxcansas import CURVE
+from gumtree_core.files.nexus.nxcansas import CURVE
 from gumtree_core.reduction.integration import q_bins
-from gumtree_core.reduction.merging import correlated, merge, overlap_scale, points
+from gumtree_core.reduction.small_angle.merging import (
+    correlated,
+    merge,
+    overlap_scale,
+    points,
+)
 from gumtree_core.scripts import Script, action, group, parameter, result
 
 

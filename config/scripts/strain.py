@@ -9,9 +9,9 @@ import numpy as np
 from gumtree_core.data import Axis, Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.files.columns import write_columns
-from gumtree_core.reduction.geometry import number
-from gumtree_core.reduction.normalization import normalize
+from gumtree_core.files.formats.columns import write_columns
+from gumtree_core.reduction.corrections.normalization import normalize
+from gumtree_core.reduction.detector.geometry import number
 from gumtree_core.reduction.powder.tubes import rows
 from gumtree_core.reduction.scans import scanned
 from gumtree_core.reduction.strain import (

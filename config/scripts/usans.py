@@ -8,9 +8,9 @@ import numpy as np
 
 from gumtree_core.data import Dataset, scalar
 from gumtree_core.files import Run
-from gumtree_core.files.slit_columns import write_slit_columns
-from gumtree_core.reduction import usans
-from gumtree_core.reduction.geometry import number
+from gumtree_core.files.formats.slit_columns import write_slit_columns
+from gumtree_core.reduction.detector.geometry import number
+from gumtree_core.reduction.small_angle import usans
 from gumtree_core.scripts import Script, action, group, parameter, result
 
 

@@ -16,8 +16,8 @@ from gumtree_core.acquisition.definition import ScanDefinition
 from gumtree_core.acquisition.engine import Outcome, Point
 from gumtree_core.devices.protocols import Countable, Movable, PresetMode
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.nexus_recovery import Recovered, is_open_for_writing, recover
-from gumtree_core.files.nexus_writer import Column, Header, NexusWriter
+from gumtree_core.files.nexus.recovery import Recovered, is_open_for_writing, recover
+from gumtree_core.files.nexus.writer import Column, Header, NexusWriter
 
 if TYPE_CHECKING:
     from gumtree_core.data import Dataset

@@ -66,8 +66,8 @@ def _show_run(console: Console, name: str, run: Run, view: str) -> None:
 
 
 def _show_missing(console: Console, run: Run, view: str) -> None:
-    from gumtree_core.files.contents import missing_keys
-    from gumtree_core.files.dictionary import dictionary
+    from gumtree_core.files.dictionaries.contents import missing_keys
+    from gumtree_core.files.dictionaries.dictionary import dictionary
 
     found = missing_keys(run, dictionary(), view)
     if not found:
@@ -81,7 +81,7 @@ def _show_missing(console: Console, run: Run, view: str) -> None:
 
 
 def _show_contents(console: Console, path: Path) -> None:
-    from gumtree_core.files.contents import contents
+    from gumtree_core.files.dictionaries.contents import contents
 
     columns = (Column("path", overflow="fold"), "type", "unit", "value")
     table = Table(*columns, box=SIMPLE, title="All items of the file", title_justify="left")

@@ -78,16 +78,19 @@ def read_eos(path: str | Path) -> Events:
     width, height = 1 << layout.x_bits, 1 << layout.y_bits
     least = max(1, -(-(layout.x_bits + layout.y_bits + layout.other_bits) // 8))
     most = (data.size - HEADER) // least + 1
-    pixel, ticks = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.uint32)
-    frames, state = np.empty(most, dtype=np.int64), np.zeros(3, dtype=np.int64)
     bits = layout.x_bits, layout.y_bits, layout.other_bits
-    end = int(kernels.decode(data, HEADER, *bits, width, pixel, ticks, frames, state))
+    pixel, frames = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int64)
+    for kind in (np.uint32, np.int64):  # the second for streams with frames of minutes
+        ticks, state = np.empty(most, dtype=kind), np.zeros(4, dtype=np.int64)
+        end = int(kernels.decode(data, HEADER, *bits, width, pixel, ticks, frames, state))
+        if state[3] <= np.iinfo(kind).max:
+            break
     if end < 0:
         raise GumtreeError(
             "FILE_DAMAGED",
             f"{path} holds an event whose time does not end: its bits are not as its header says.",
         )
-    _, events, pulses = (int(each) for each in state)
+    _, events, pulses, _ = (int(each) for each in state)
     frequency = _frame_frequency(path)
     return Events(
         pixel=pixel[:events].copy(),

@@ -59,6 +59,12 @@ class Events:
                 "SIZES_DIFFER",
                 f"{self.title}: {self.first_of_pulse.size} pulses and {self.pulse_time.size} times of them.",
             )
+        first = self.first_of_pulse
+        if first.size and (first[0] < 0 or first[-1] > len(self) or (first[1:] < first[:-1]).any()):
+            raise GumtreeError(
+                "BAD_PULSES",
+                f"{self.title}: the numbers of events before its pulses do not rise from 0 to {len(self)}.",
+            )
 
     def __len__(self) -> int:
         return int(self.pixel.size)
@@ -98,9 +104,14 @@ class Events:
         Raises
         ------
         GumtreeError
-            NO_PULSE_TIME, BAD_RANGE.
+            NO_PULSE_TIME, BAD_RANGE, BAD_PULSES where the pulses are not in the order of their times.
         """
         times = self._times()
+        if (times[1:] < times[:-1]).any():
+            raise GumtreeError(
+                "BAD_PULSES",
+                f"{self.title} has pulses that are earlier than those before: choose them by number, of_pulses.",
+            )
         if not start <= stop:
             raise GumtreeError(
                 "BAD_RANGE", f"There is no time from {start:g} to {stop:g} s; give the earlier first."

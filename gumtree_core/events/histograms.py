@@ -71,7 +71,8 @@ class EventHistogram:
                 f"{bins} bins of {shape[0]} x {shape[1]} pixels take {4e-9 * bins * pixels:.3g} GB, more "
                 f"than {1e-9 * MOST:.3g}; take wider bins.",
             )
-        self._counts = np.zeros((bins, pixels), dtype=np.int32)
+        self._counts: NDArray[np.signedinteger[Any]] = np.zeros((bins, pixels), dtype=np.int32)
+        self._added = 0
         self.outside = 0
         """How many events lay in no bin."""
 
@@ -82,24 +83,31 @@ class EventHistogram:
                 "SHAPES_DIFFER",
                 f"{events.title} is of a detector of {events.shape} pixels, the histogram of {self._shape}.",
             )
+        self._added += len(events)
+        if self._added > np.iinfo(self._counts.dtype).max:
+            self._counts = self._counts.astype(np.int64)
         edges = self._edges / events.tick
+        if events.time_of_flight.dtype.kind in "iu":
+            whole = np.rint(edges)  # an edge that is a whole tick is one, whatever the quotient's last digit
+            edges = np.where(np.isclose(edges, whole, rtol=1e-15, atol=0), whole, edges)
         widths = np.diff(edges)
         even = bool(np.allclose(widths, widths[0], rtol=1e-9))
         pixel, time = np.ascontiguousarray(events.pixel), np.ascontiguousarray(events.time_of_flight)
         self.outside += self._add(pixel, time, even, 1.0 / float(widths.mean()), edges)
 
     def _add(self, *of_events: Any) -> int:
+        kernels: Any = importlib.import_module("gumtree_core.events.kernels")
         size = of_events[0].size
         # Each further thread has counts of its own, which must pay.
         if size >= PARALLEL and size >= self._counts.size:
             with all_cores() as threads:
                 if threads > 1:
-                    copies = np.zeros((threads - 1, *self._counts.shape), dtype=np.int32)
-                    outside = int(_kernels().add_parallel(*of_events, self._counts, copies))
+                    copies = np.zeros((threads - 1, *self._counts.shape), dtype=self._counts.dtype)
+                    outside = int(kernels.add_parallel(*of_events, self._counts, copies))
                     for copy in copies:
                         self._counts += copy
                     return outside
-        return int(_kernels().add(*of_events, self._counts, 0, size))
+        return int(kernels.add(*of_events, self._counts, 0, size))
 
     @property
     def counts(self) -> Dataset:
@@ -124,14 +132,3 @@ def _checked(edges: npt.ArrayLike) -> Floats:
             "BAD_BINS", "The edges of the bins of time of flight are to be two or more finite us that rise."
         )
     return array
-
-
-_loaded: Any = None
-
-
-def _kernels() -> Any:
-    """The compiled loops; Numba is imported when it is needed first."""
-    global _loaded
-    if _loaded is None:
-        _loaded = importlib.import_module("gumtree_core.events.kernels")
-    return _loaded

@@ -28,11 +28,11 @@ def decode(data, start, x_bits, y_bits, other_bits, width, pixel, ticks, frames,
     frames
         (m,) for the number of events before each frame.
     state
-        (3,): time of the last event, events and frames so far.
+        (4,): time of the last event, events and frames so far, and the longest time.
     """
     fixed = x_bits + y_bits + other_bits
     whole, rest = fixed // 8, fixed % 8
-    time, events, begun = state[0], state[1], state[2]
+    time, events, begun, longest = state[0], state[1], state[2], state[3]
     at = end = start
     while at + whole < data.size:
         word = np.uint64(0)
@@ -53,7 +53,7 @@ def decode(data, start, x_bits, y_bits, other_bits, width, pixel, ticks, frames,
             shift = left
         while more:
             if at >= data.size:
-                state[0], state[1], state[2] = time, events, begun
+                state[0], state[1], state[2], state[3] = time, events, begun, longest
                 return end
             byte = np.uint64(data[at])
             at += 1
@@ -74,19 +74,22 @@ def decode(data, start, x_bits, y_bits, other_bits, width, pixel, ticks, frames,
             time = 0
         else:
             time += np.int64(step)
+            longest = max(longest, time)
             pixel[events] = y * width + x
             ticks[events] = time
             events += 1
         end = at
-    state[0], state[1], state[2] = time, events, begun
+    state[0], state[1], state[2], state[3] = time, events, begun, longest
     return end
 
 
 @numba.njit(inline="always", error_model="numpy")
 def _even(at, first, inverse, edges):
     """The bin of a time between even edges; -1 or as many as there are for one outside."""
-    bins = edges.size - 1
-    found = min(max(int((at - first) * inverse), 0), bins - 1)
+    if at != at:
+        return -1
+    # Held within the bins before it becomes an integer, which a time without end would not survive.
+    found = int(min(max((at - first) * inverse, 0.0), edges.size - 2.0))
     if at < edges[found]:  # where a rounding error has moved it, or it is outside
         return found - 1
     return found + 1 if at >= edges[found + 1] else found
@@ -95,6 +98,8 @@ def _even(at, first, inverse, edges):
 @numba.njit(inline="always", error_model="numpy")
 def _any(at, edges):
     """The same between edges that rise in any way."""
+    if not (edges[0] <= at < edges[edges.size - 1]):
+        return -1
     low, high = 0, edges.size
     while low < high:
         middle = (low + high) // 2
@@ -147,20 +152,20 @@ def add_parallel(pixel, time, even, inverse, edges, counts, copies):
 
 
 @numba.njit(**_options)
-def add_q(pixel, time, tick, coefficient, edges, counts):
-    """Count events by q = coefficient of the pixel / time between edges of q; gives how many lay outside."""
-    bins = counts.size
+def add_q(pixel, time, tick, offset, coefficient, edges, counts):
+    """Count events by q = coefficient of the pixel / time since the offset; gives how many lay outside."""
     outside = 0
     for event in range(pixel.size):
         place = pixel[event]
-        at = time[event] * tick
+        at = time[event] * tick - offset
         q = np.nan
         if 0 <= place < coefficient.size and at > 0:
             q = coefficient[place] / at
-        if not (edges[0] <= q < edges[bins]):
+        found = _any(q, edges)
+        if found >= 0:
+            counts[found] += 1
+        else:
             outside += 1
-            continue
-        counts[_any(q, edges)] += 1
     return outside
 
 

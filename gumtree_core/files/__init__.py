@@ -82,10 +82,10 @@ def _live(scheme: str, address: str) -> Run:
 
 def _hdf5(path: Path, entry: str) -> Run:
     """Imported when first needed: h5py takes a while."""
-    from gumtree_core.files.hdf5 import damage_told
-    from gumtree_core.files.mapping_reader import read_hdf5
-    from gumtree_core.files.nxcansas import is_nxcansas, read_reduced
-    from gumtree_core.files.saved import is_saved, read_saved
+    from gumtree_core.files.dictionaries.mapping_reader import read_hdf5
+    from gumtree_core.files.nexus.hdf5 import damage_told
+    from gumtree_core.files.nexus.nxcansas import is_nxcansas, read_reduced
+    from gumtree_core.files.nexus.saved import is_saved, read_saved
 
     with damage_told(path):
         if not entry:
@@ -98,10 +98,15 @@ def _hdf5(path: Path, entry: str) -> Run:
 def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Run]], ...]:
     """Formats that are not HDF5."""
     from gumtree_core.events.reading import is_eos_file, read_eos_run
-    from gumtree_core.files.nist_vax import is_nist_mask, is_nist_vax, read_nist_mask, read_nist_vax
-    from gumtree_core.files.ornl import is_ornl, read_ornl
-    from gumtree_core.files.orso import is_orso, read_orso
-    from gumtree_core.files.powder_cif import is_powder_cif, read_powder_cif
+    from gumtree_core.files.formats.nist_vax import (
+        is_nist_mask,
+        is_nist_vax,
+        read_nist_mask,
+        read_nist_vax,
+    )
+    from gumtree_core.files.formats.ornl import is_ornl, read_ornl
+    from gumtree_core.files.formats.orso import is_orso, read_orso
+    from gumtree_core.files.formats.powder_cif import is_powder_cif, read_powder_cif
 
     return (
         (is_ornl, read_ornl),

@@ -164,7 +164,9 @@ class Run(Mapping[str, Value]):
         return value["point", point]
 
     def _missing(self, key: str) -> GumtreeError:
-        from gumtree_core.files.dictionary import dictionary  # which needs a while, for the first time
+        from gumtree_core.files.dictionaries.dictionary import (
+            dictionary,  # which needs a while, for the first time
+        )
 
         meant = dictionary().called(key)
         if meant in self._items:

@@ -122,8 +122,8 @@ class Script:
         existing file is never overwritten: a number is added to the name. Plain use in a notebook and live
         updates save nothing.
         """
-        from gumtree_core.files.columns import SUFFIXES, write_columns
-        from gumtree_core.files.nxcansas import write_nxcansas
+        from gumtree_core.files.formats.columns import SUFFIXES, write_columns
+        from gumtree_core.files.nexus.nxcansas import write_nxcansas
         from gumtree_core.scripts.provenance import provenance
 
         if self._output is None:
@@ -147,7 +147,7 @@ class Script:
         Parameters
         ----------
         write
-            A writer such as `gumtree_core.files.orso.write_orso`, called as ``write(path, content,
+            A writer such as `gumtree_core.files.formats.orso.write_orso`, called as ``write(path, content,
             provenance=..., **options)``; it gives the path that it has written.
         name
             Of the file, with its ending. Where the host has named one file, that name is taken, with this

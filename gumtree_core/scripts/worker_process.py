@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import gumtree_core.files.nexus_reader
+import gumtree_core.files.nexus.progress
 import gumtree_core.scripts.provenance  # noqa: F401
 from gumtree_core.errors import GumtreeError
 from gumtree_core.scripts.loading import load_script

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from gumtree_core.reduction.standards import GLASSY_CARBON, THICKNESS
+from gumtree_core.reduction.small_angle.standards import GLASSY_CARBON, THICKNESS
 from gumtree_core.simulation.models import (
     Curve,
     debye_bueche,

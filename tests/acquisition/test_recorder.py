@@ -13,8 +13,8 @@ from gumtree_core.data import Dataset
 from gumtree_core.devices.protocols import PresetMode
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run, load
-from gumtree_core.files.nexus_reader import run_status
-from gumtree_core.files.nexus_recovery import is_open_for_writing
+from gumtree_core.files.nexus.progress import run_status
+from gumtree_core.files.nexus.recovery import is_open_for_writing
 
 SCAN = ScanDefinition(PresetMode.TIME, 2.0, "sdd", (1.0, 2.0, 3.0))
 COUNT = ScanDefinition(PresetMode.MONITOR, 500.0)

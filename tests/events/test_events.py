@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from gumtree_core.data import Axis, Dataset
 from gumtree_core.errors import GumtreeError
 from gumtree_core.events import EventHistogram, Events, histogram, read_events, write_nexus_events
-from gumtree_core.reduction.bins import q_bins
-from gumtree_core.reduction.event_integration import counts_of_q, expected_of_q, q_coefficient
-from gumtree_core.reduction.geometry import Geometry
+from gumtree_core.reduction.detector.geometry import Geometry
 from gumtree_core.reduction.integration import rings
+from gumtree_core.reduction.integration.bins import q_bins
+from gumtree_core.reduction.integration.events import counts_of_q, expected_of_q, q_coefficient
 
 SHAPE = (6, 8)
 
@@ -152,7 +152,7 @@ def test_bad_input_is_refused(call, reason):
 
 
 DETECTOR = Geometry((32, 32), 4000.0, 20.0, 20.0, 15.5, 15.5)
-COEFFICIENT = q_coefficient(DETECTOR.two_theta, 20.0 + np.hypot(4.0, DETECTOR.radius * 1e-3))
+COEFFICIENT = q_coefficient(DETECTOR.two_theta, 20_000 + np.hypot(4000.0, DETECTOR.radius))
 EDGES = np.linspace(8000, 60_000, 201)
 BINS = q_bins(0.008, 0.12, 30, "logarithmic")
 
@@ -201,7 +201,7 @@ def test_events_and_a_fine_histogram_agree():
 
 
 def test_q_of_a_known_neutron():
-    (coefficient,) = q_coefficient([2 * np.arcsin(0.1)], 10.0)
+    (coefficient,) = q_coefficient([2 * np.arcsin(0.1)], 10_000)
 
     wavelength = 3956.034 * 12_640e-6 / 10.0
     assert coefficient / 12_640 == pytest.approx(4 * np.pi * 0.1 / wavelength, rel=1e-6)

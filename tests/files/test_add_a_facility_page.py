@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gumtree_core.files.mapping_steps import STEPS
+from gumtree_core.files.dictionaries.steps import STEPS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "add_a_facility.md"
 

@@ -7,7 +7,7 @@ import pytest
 
 from gumtree_core.data import Axis, Dataset
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.columns import write_columns
+from gumtree_core.files.formats.columns import write_columns
 
 PROVENANCE = {
     "script": "sans.py", "commit": "abc", "clean": False, "time": "2026-01-01T00:00:00+00:00",

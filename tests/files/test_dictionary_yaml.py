@@ -10,8 +10,8 @@ import pytest
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import load
-from gumtree_core.files.dictionary import dictionary, dictionary_files
-from gumtree_core.files.dictionary_yaml import read_dictionary
+from gumtree_core.files.dictionaries.dictionary import dictionary, dictionary_files
+from gumtree_core.files.dictionaries.reading import read_dictionary
 from gumtree_core.paths import config_directory
 
 MAPPING = """\

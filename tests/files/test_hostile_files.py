@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run, load
-from gumtree_core.files.contents import contents
+from gumtree_core.files.dictionaries.contents import contents
 
 COUNTS = "entry1/data/data"
 
@@ -73,7 +73,7 @@ def test_an_array_that_is_declared_and_not_stored_is_not_allocated(made):
 
 def test_an_array_that_does_not_fit_in_memory_is_not_read(made, monkeypatch):
     path = made(lambda file: file.create_dataset(COUNTS, data=np.ones((20, 1000, 1000), "int32")))
-    monkeypatch.setattr("gumtree_core.files.hdf5_items.available_memory", lambda: 50_000_000)
+    monkeypatch.setattr("gumtree_core.files.nexus.hdf5_items.available_memory", lambda: 50_000_000)
 
     refused(path, "NOT_ENOUGH_MEMORY", r"80 MB.*50 MB of memory are free")
     assert load(path).point(3).data("detector/counts").shape == (1000, 1000)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import load
-from gumtree_core.files.nexus_layout import gumtree_layout, known_unit
-from gumtree_core.files.nexus_reader import run_status
-from gumtree_core.files.nexus_recovery import recover
-from gumtree_core.files.nexus_writer import Column, Header, NexusWriter
+from gumtree_core.files.nexus.layout import gumtree_layout, known_unit
+from gumtree_core.files.nexus.progress import run_status
+from gumtree_core.files.nexus.recovery import recover
+from gumtree_core.files.nexus.writer import Column, Header, NexusWriter
 
 COLUMNS = (
     Column("detector/counts", (5, 4), "uint32"),
@@ -285,8 +285,8 @@ import os, resource, sys
 from pathlib import Path
 import numpy as np
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.nexus_recovery import recover
-from gumtree_core.files.nexus_writer import Column, Header, NexusWriter
+from gumtree_core.files.nexus.recovery import recover
+from gumtree_core.files.nexus.writer import Column, Header, NexusWriter
 
 header = Header(number=1, points=99, values={}, columns=[Column("detector/counts", (200, 200), "uint32")])
 writer = NexusWriter(Path(sys.argv[1]), header)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import load
-from gumtree_core.files.nist_vax import attenuation, decompressed, vax_floats
+from gumtree_core.files.formats.nist_vax import attenuation, decompressed, vax_floats
 
 PIXELS = 128 * 128
 REALS = {

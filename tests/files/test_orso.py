@@ -13,7 +13,7 @@ import pytest
 from gumtree_core.data import Axis, Dataset
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import load
-from gumtree_core.files.orso import CURVE, PROVENANCE, write_orso
+from gumtree_core.files.formats.orso import CURVE, PROVENANCE, write_orso
 
 Q = np.geomspace(0.01, 0.3, 6)
 PROVENANCE_OF_IT: dict[str, Any] = {

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gumtree_core.data import Axis, Dataset, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import load
-from gumtree_core.files.powder_cif import bracketed, read_powder_cif, write_powder_cif
-from gumtree_core.files.powder_formats import write_fxye, write_xye
+from gumtree_core.files.formats.powder_cif import bracketed, read_powder_cif, write_powder_cif
+from gumtree_core.files.formats.powder_formats import write_fxye, write_xye
 
 PROVENANCE = {
     "script": "powder.py", "commit": "abc", "clean": True, "time": "2026-01-02T03:04:05+00:00",

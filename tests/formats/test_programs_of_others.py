@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gumtree_core.data import Axis, Dataset, poisson, scalar
-from gumtree_core.files.nxcansas import write_nxcansas
+from gumtree_core.files.nexus.nxcansas import write_nxcansas
 
 PROVENANCE = {"script": "sans.py", "created": "2026-11-23T10:00:00+00:00", "version": "0.1.0"}
 

@@ -12,7 +12,7 @@ import pytest
 from gumtree_core.data import Dataset, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run, load
-from gumtree_core.files.raw_nexus import DEFINITIONS, has_preset, write_raw
+from gumtree_core.files.nexus.raw import DEFINITIONS, has_preset, write_raw
 
 HEAD = {
     "run/title": "silica",

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from gumtree_core.files import load
-from gumtree_core.files.nexus_reader import run_status
-from gumtree_core.files.nxcansas import read_nxcansas
+from gumtree_core.files.nexus.nxcansas import read_nxcansas
+from gumtree_core.files.nexus.progress import run_status
 
 GUMTREE = Path(sys.executable).parent / "gumtree"
 SPEED = "3000"

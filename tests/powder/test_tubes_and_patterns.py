@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from gumtree_core.data import Axis, Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.normalization import normalize
+from gumtree_core.reduction.corrections.normalization import normalize
 from gumtree_core.reduction.powder.patterns import cluster, rescaled, step, stitch
 from gumtree_core.reduction.powder.straightening import binned_mean, bins, straightened_sum, true_angle
 from gumtree_core.reduction.powder.tubes import (

@@ -10,9 +10,19 @@ import pytest
 
 from gumtree_core.data import Axis, Dataset, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.absolute import direct_beam_scale, standard_scale, thickness_in_cm, unattenuated
-from gumtree_core.reduction.geometry import Geometry
-from gumtree_core.reduction.standards import GLASSY_CARBON, flat, glassy_carbon, water_for_x_rays
+from gumtree_core.reduction.detector.geometry import Geometry
+from gumtree_core.reduction.small_angle.absolute import (
+    direct_beam_scale,
+    standard_scale,
+    thickness_in_cm,
+    unattenuated,
+)
+from gumtree_core.reduction.small_angle.standards import (
+    GLASSY_CARBON,
+    flat,
+    glassy_carbon,
+    water_for_x_rays,
+)
 from gumtree_core.scripts import load_script
 from gumtree_core.simulation import truth
 from gumtree_core.simulation.sans import Sans, Settings

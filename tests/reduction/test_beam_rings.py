@@ -9,9 +9,9 @@ import pytest
 
 from gumtree_core.data import poisson
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.beam_rings import SILVER_BEHENATE, fit_rings
-from gumtree_core.reduction.geometry import Geometry
-from gumtree_core.reduction.pixels import Panel, together
+from gumtree_core.reduction.detector.beam_rings import SILVER_BEHENATE, fit_rings
+from gumtree_core.reduction.detector.geometry import Geometry
+from gumtree_core.reduction.detector.pixels import Panel, together
 
 TRUE = Geometry((192, 192), 1850.0, 5.0, 5.0, 98.37, 91.62)
 

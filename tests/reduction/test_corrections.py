@@ -10,17 +10,17 @@ from scipy.integrate import dblquad, quad
 
 from gumtree_core.data import Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.absorption import cylinder, paalman_pings, plate
-from gumtree_core.reduction.attenuation import attenuators
-from gumtree_core.reduction.efficiency import (
+from gumtree_core.reduction.corrections.absorption import cylinder, paalman_pings, plate
+from gumtree_core.reduction.corrections.attenuation import attenuators
+from gumtree_core.reduction.corrections.efficiency import (
     flat_detector,
     helium_absorption,
     tube_efficiency,
     tube_solid_angle,
     visible_part,
 )
-from gumtree_core.reduction.parallax import absorption_depth, parallax
-from gumtree_core.reduction.polarization import (
+from gumtree_core.reduction.corrections.parallax import absorption_depth, parallax
+from gumtree_core.reduction.corrections.polarization import (
     Polarizer,
     efficiencies,
     full_polarized,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gumtree_core.data import Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.dead_time import live
+from gumtree_core.reduction.corrections.dead_time import live
 
 
 @given(st.floats(1, 3e6), st.floats(1, 1e4))

@@ -10,7 +10,7 @@ from scipy.optimize import curve_fit
 from gumtree_core.data import Axis, Dataset, errors, poisson, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.fitting import FitWarning, fit
-from gumtree_core.reduction.shapes import (
+from gumtree_core.reduction.fitting.shapes import (
     SHAPES,
     axial_divergence,
     gaussian,

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from gumtree_core.data import Dataset, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.geometry import Geometry, center_of_mass, geometry, number
+from gumtree_core.reduction.detector.geometry import (
+    Geometry,
+    center_of_mass,
+    geometry,
+    number,
+)
 from gumtree_core.simulation.sans import GEOMETRY, Sans, Settings
 
 WAVELENGTH = 5.0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gumtree_core.data import Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.geometry import Geometry
+from gumtree_core.reduction.detector.geometry import Geometry
 from gumtree_core.reduction.integration import circular, q_bins
 
 DETECTOR = Geometry((30, 40), 2000.0, 5.0, 5.0, 19.3, 14.2)

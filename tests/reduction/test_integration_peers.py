@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gumtree_core.data import Dataset, poisson
-from gumtree_core.reduction.geometry import Geometry
+from gumtree_core.reduction.detector.geometry import Geometry
 from gumtree_core.reduction.integration import annulus, circle, circular, free_bins, phi_bins, q_bins, sector
 
 DETECTOR = Geometry((192, 160), 3500.0, 5.0, 5.0, 83.3, 92.8)

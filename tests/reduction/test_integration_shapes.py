@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gumtree_core.data import Dataset, errors, poisson, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.geometry import Geometry
+from gumtree_core.reduction.detector.geometry import Geometry
 from gumtree_core.reduction.integration import (
     annulus,
     circle,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction import masks
+from gumtree_core.reduction.detector import masks
 
 SHAPE = (30, 40)
 

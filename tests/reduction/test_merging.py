@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from gumtree_core.data import Axis, Dataset, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.integration import q_bins
-from gumtree_core.reduction.merging import correlated, merge, overlap_scale, points
+from gumtree_core.reduction.small_angle.merging import (
+    correlated,
+    merge,
+    overlap_scale,
+    points,
+)
 
 FAR, NEAR = np.linspace(0.01, 0.1, 91), np.linspace(0.05, 0.4, 141)
 

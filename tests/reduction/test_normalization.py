@@ -5,7 +5,7 @@ import pytest
 
 from gumtree_core.data import Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.normalization import normalize, rate, time_per_monitor
+from gumtree_core.reduction.corrections.normalization import normalize, rate, time_per_monitor
 
 
 def test_a_rate_is_per_second_or_per_monitor_count(small_run):

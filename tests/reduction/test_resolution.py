@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.resolution import sigma_q
+from gumtree_core.reduction.integration.resolution import sigma_q
 from gumtree_core.simulation.resolution import geometric_sigma, total_sigma
 
 INSTRUMENT = {

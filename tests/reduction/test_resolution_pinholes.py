@@ -11,9 +11,9 @@ import pytest
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import load
-from gumtree_core.reduction.geometry import Geometry, geometry
-from gumtree_core.reduction.resolution import Pinholes, sigma_q
-from gumtree_core.reduction.wavelengths import fall
+from gumtree_core.reduction.detector.geometry import Geometry, geometry
+from gumtree_core.reduction.detector.wavelengths import fall
+from gumtree_core.reduction.integration.resolution import Pinholes, sigma_q
 
 NG3 = Pinholes(6.0, 0.142, 8500.5, 4050.0, 50.0, 3.0, 5.0, 50.8, 241.9)
 """As the header of SILIC010 says; the stop is where the NCNR's programs have it."""

@@ -9,7 +9,7 @@ import pytest
 from gumtree_core.data import Axis, Dataset, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.files.nxcansas import CURVE, write_nxcansas
+from gumtree_core.files.nexus.nxcansas import CURVE, write_nxcansas
 from gumtree_core.scripts import load_script
 
 FAR, NEAR = np.linspace(0.01, 0.1, 46), np.linspace(0.05, 0.4, 36)

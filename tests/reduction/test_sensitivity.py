@@ -5,8 +5,8 @@ import pytest
 
 from gumtree_core.data import Dataset, poisson
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.geometry import Geometry
-from gumtree_core.reduction.sensitivity import sensitivity
+from gumtree_core.reduction.corrections.sensitivity import sensitivity
+from gumtree_core.reduction.detector.geometry import Geometry
 from gumtree_core.simulation import truth
 
 SHAPE = (192, 192)

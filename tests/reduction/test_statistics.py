@@ -10,9 +10,7 @@ from scipy.stats import poisson as poisson_law
 
 from gumtree_core.data import Axis, Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.peaks import find_peaks
-from gumtree_core.reduction.region_statistics import region
-from gumtree_core.reduction.shapes import gaussian
+from gumtree_core.reduction.fitting.shapes import gaussian
 from gumtree_core.reduction.statistics import (
     credible_interval,
     outliers,
@@ -21,6 +19,8 @@ from gumtree_core.reduction.statistics import (
     robust,
     weighted_mean,
 )
+from gumtree_core.reduction.statistics.peaks import find_peaks
+from gumtree_core.reduction.statistics.regions import region
 
 
 def test_the_limits_of_few_counts_are_those_of_the_tables():

@@ -5,9 +5,9 @@ import pytest
 
 from gumtree_core.data import Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.geometry import Geometry, geometry
-from gumtree_core.reduction.normalization import rate
-from gumtree_core.reduction.transmission import at_angle, beam_intensity, transmission
+from gumtree_core.reduction.corrections.normalization import rate
+from gumtree_core.reduction.corrections.transmission import at_angle, beam_intensity, transmission
+from gumtree_core.reduction.detector.geometry import Geometry, geometry
 from gumtree_core.simulation import truth
 from gumtree_core.simulation.sans import angle_dependent_transmission
 

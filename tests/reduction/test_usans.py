@@ -11,7 +11,7 @@ from scipy.special import erf
 from gumtree_core.data import Axis, Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.reduction import usans
+from gumtree_core.reduction.small_angle import usans
 from gumtree_core.scripts import load_script
 
 WAVELENGTH, SLIT, SIGMA, MIDDLE = 4.74, 0.0586, 2e-6, 3.31e-5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction import wavelengths as w
+from gumtree_core.reduction.detector import wavelengths as w
 
 
 def test_known_wavelengths():

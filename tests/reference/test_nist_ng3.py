@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gumtree_core.files import load
-from gumtree_core.files.nxcansas import read_nxcansas
-from gumtree_core.reduction.merging import merge, overlap_scale
+from gumtree_core.files.nexus.nxcansas import read_nxcansas
+from gumtree_core.reduction.small_angle.merging import merge, overlap_scale
 from gumtree_core.scripts import load_script
 
 GUMTREE = Path(sys.executable).parent / "gumtree"

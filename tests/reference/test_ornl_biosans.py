@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from gumtree_core.files.nxcansas import read_nxcansas
+from gumtree_core.files.nexus.nxcansas import read_nxcansas
 from gumtree_core.scripts import load_script
 
 COMMON = {

@@ -12,7 +12,7 @@ import pytest
 
 from gumtree_core.data import Axis, Dataset, scalar
 from gumtree_core.files import Run, load
-from gumtree_core.files.orso import CURVE
+from gumtree_core.files.formats.orso import CURVE
 from gumtree_core.reduction.reflectometry.beam import Ridge, find_ridge
 from gumtree_core.reduction.reflectometry.flight import flight
 from gumtree_core.reduction.reflectometry.gravity import deflection

@@ -12,7 +12,7 @@ import pytest
 
 from gumtree_core.commands import main
 from gumtree_core.files import load
-from gumtree_core.files.orso import CURVE
+from gumtree_core.files.formats.orso import CURVE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reflectometry.md"
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gumtree_core.commands import main
-from gumtree_core.files.nxcansas import read_nxcansas
+from gumtree_core.files.nexus.nxcansas import read_nxcansas
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "sans.md"
 

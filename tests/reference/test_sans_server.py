@@ -11,7 +11,7 @@ import tango
 from tango import DevState
 from tango.test_context import MultiDeviceTestContext
 
-from gumtree_core.files.nxcansas import read_nxcansas
+from gumtree_core.files.nexus.nxcansas import read_nxcansas
 from gumtree_core.paths import config_directory
 from servers.reduction import GumtreeReduction
 

@@ -12,7 +12,7 @@ from tango import DevState
 from tango.test_context import DeviceTestContext
 
 from gumtree_core.files import load
-from gumtree_core.files.orso import CURVE
+from gumtree_core.files.formats.orso import CURVE
 from gumtree_core.scripts.loading import shipped_scripts
 from servers.reduction import GumtreeReduction
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gumtree_core.reduction.standards import GLASSY_CARBON
+from gumtree_core.reduction.small_angle.standards import GLASSY_CARBON
 from gumtree_core.simulation.models import guinier_porod, polydisperse_spheres, schulz
 from gumtree_core.simulation.resolution import smear
 from gumtree_core.simulation.samples import SAMPLES

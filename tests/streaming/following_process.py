@@ -2,7 +2,7 @@
 
 import sys
 
-from gumtree_core.files.stream_reader import follow
+from gumtree_core.files.nexus.stream_reader import follow
 
 sys.stdout.write("ready\n")
 sys.stdout.flush()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gumtree_core.acquisition.recorder import Recorder
-from gumtree_core.files.nexus_writer import Column
+from gumtree_core.files.nexus.writer import Column
 
 recorder = Recorder(Path(sys.argv[1]), "F")
 recorder.recover()

@@ -9,8 +9,8 @@ import pytest
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import load
-from gumtree_core.files.nexus_writer import Column, Header, NexusWriter
-from gumtree_core.files.stream_reader import follow
+from gumtree_core.files.nexus.stream_reader import follow
+from gumtree_core.files.nexus.writer import Column, Header, NexusWriter
 
 COLUMNS = (
     Column("detector/counts", (30, 20), "uint32"),

@@ -16,9 +16,9 @@ from hypothesis.extra import numpy as numbers
 from gumtree_core.acquisition.recorder import Recorder
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import load
-from gumtree_core.files.frame_compression import FrameCompressor
-from gumtree_core.files.nexus_recovery import is_open_for_writing, recover
-from gumtree_core.files.nexus_writer import Column, Header, NexusWriter
+from gumtree_core.files.nexus.frame_compression import FrameCompressor
+from gumtree_core.files.nexus.recovery import is_open_for_writing, recover
+from gumtree_core.files.nexus.writer import Column, Header, NexusWriter
 
 FRAMES = "entry/instrument/detector/data"
 TYPES = ("u1", "i1", "u2", ">i2", "u4", "i4", ">u4", "i8", "u8", "f2", "f4", "f8")
@@ -59,7 +59,7 @@ def test_any_frames_of_any_type_are_read_by_hdf5_as_they_were(tmp_path_factory, 
 
 @pytest.mark.parametrize("shape", [(192, 192), (1024, 1024), (4096, 4096), (1023, 1021)])
 def test_slabs_compressed_at_the_same_time_are_what_the_filter_makes_of_the_whole(path, shape, monkeypatch):
-    monkeypatch.setattr("gumtree_core.files.stream_writer.cores", lambda: 4)
+    monkeypatch.setattr("gumtree_core.files.nexus.stream_writer.cores", lambda: 4)
     frame = np.random.default_rng(1).poisson(3.0, shape).astype("uint32")
     with stream(path, shape) as writer:
         writer.append({"detector/counts": frame})
@@ -239,7 +239,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.nexus_writer import Column, Header, NexusWriter
+from gumtree_core.files.nexus.writer import Column, Header, NexusWriter
 
 noise = np.random.default_rng(1)
 folder = Path(sys.argv[1])
@@ -291,7 +291,7 @@ import os, resource, sys
 from pathlib import Path
 import numpy as np
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.nexus_writer import Column, Header, NexusWriter
+from gumtree_core.files.nexus.writer import Column, Header, NexusWriter
 
 noise = np.random.default_rng(1)
 writer = NexusWriter(Path(sys.argv[1]), Header(1, 0, {}, [Column("detector/counts", (300, 200), "uint32")]))

@@ -12,7 +12,7 @@ from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.powder.calibration import Floats
 from gumtree_core.reduction.powder.patterns import cluster_starts
 from gumtree_core.reduction.powder.tubes import two_theta
-from gumtree_core.reduction.propagation import correlated
+from gumtree_core.reduction.statistics.propagation import correlated
 
 CYCLES = 50
 CONVERGED = 1e-9

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.geometry import Array
+from gumtree_core.reduction.detector.geometry import Array
 
 Background = Literal["line", "mean", "none"]
 ENOUGH = 20

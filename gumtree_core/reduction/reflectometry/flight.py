@@ -12,7 +12,7 @@ import numpy as np
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.reduction.geometry import Array, number
+from gumtree_core.reduction.detector.geometry import Array, number
 from gumtree_core.reduction.reflectometry.gravity import VELOCITY, Collimation, height
 
 SPINNING = 10.0

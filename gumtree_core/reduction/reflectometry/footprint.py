@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.geometry import Array
+from gumtree_core.reduction.detector.geometry import Array
 from gumtree_core.reduction.reflectometry.flight import Flight
 
 

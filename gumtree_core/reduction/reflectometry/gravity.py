@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import constants
 
-from gumtree_core.reduction.geometry import Array
+from gumtree_core.reduction.detector.geometry import Array
 
 VELOCITY = constants.h / constants.neutron_mass * 1e10
 """Velocity times wavelength of a neutron, in m/s angstrom."""

@@ -10,7 +10,7 @@ import numpy as np
 from gumtree_core.data import Axis, Dataset, poisson
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
-from gumtree_core.reduction.geometry import Array, number
+from gumtree_core.reduction.detector.geometry import Array, number
 from gumtree_core.reduction.reflectometry.beam import (
     Background,
     Regions,

@@ -1,0 +1,1 @@
+"""Files that are not NeXus: of institutes, and of the programs that data are analysed with."""

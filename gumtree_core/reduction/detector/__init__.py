@@ -1,0 +1,1 @@
+"""Where pixels are, and what they see: angles, momentum transfer, wavelengths; masks."""

@@ -1,0 +1,150 @@
+"""The errors of integrated patterns: of each source of the pixels' errors, what the bins have of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from gumtree_core.data import Dataset
+from gumtree_core.data.propagation.folding import BinSum, fold
+from gumtree_core.data.propagation.restricting import restricted
+from gumtree_core.data.propagation.selection import Selection
+from gumtree_core.data.propagation.uncertainty import (
+    REMEMBERED,
+    Source,
+    Term,
+    Uncertainty,
+    independent,
+)
+from gumtree_core.reduction.integration.members import (
+    Array,
+    Column,
+    Split,
+    Whole,
+)
+
+if TYPE_CHECKING:
+    from gumtree_core.reduction.integration.plan import Plan
+
+_ONE = np.ones(1)
+
+
+class Part(Protocol):
+    """What one source of error gives."""
+
+    @property
+    def column(self) -> Column | None:
+        """What is to be summed in each bin for it; None for nothing."""
+
+    def terms(self, plan: Plan, sums: Array) -> tuple[Term, ...]:
+        """The errors of the bins, in the shape of the result, of what has been summed."""
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """An error that all pixels have in common, times a coefficient of each or of all."""
+
+    term: Term
+    coefficients: Array
+
+    @property
+    def column(self) -> Column | None:
+        return Column(self.coefficients) if self.coefficients.size > 1 else None
+
+    def terms(self, plan: Plan, sums: Array) -> tuple[Term, ...]:
+        total = sums if self.coefficients.size > 1 else plan.area * self.coefficients.item()
+        selection = Selection(self.term.selection.offset, (0,) * len(plan.axes))
+        return (Term(self.term.source, selection, total),)
+
+
+@dataclass(frozen=True)
+class _Own:
+    """An error of each pixel's own; a factor common to all stays outside."""
+
+    term: Term
+    coefficients: Array
+    factor: float
+    variances: Array
+
+    @property
+    def column(self) -> Column | None:
+        return Column(self.coefficients, self.variances)
+
+    def terms(self, plan: Plan, sums: Array) -> tuple[Term, ...]:
+        """The sums are a new source, which remembers the old one where that is not too large."""
+        term, members = self.term, plan.members
+        overlapping = members.overlapping
+        if overlapping or prod(plan.shape) <= REMEMBERED:
+            recipe = members.recipe(term, self.coefficients, plan.shape)
+            source = Source(sums.reshape(-1), recipe=recipe, correlated=overlapping)
+        else:
+            state = hashlib.sha256(f"{members.identity} {term.source.id} {term.selection.offset}".encode())
+            if self.coefficients.size > 1:
+                state.update(self.coefficients.tobytes())
+            source = Source(sums.reshape(-1), state.hexdigest()[:32], ancestors=term.source.relatives)
+        factor = np.full((1,) * len(plan.axes), self.factor)
+        return (Term(source, plan.selection, factor),)
+
+
+@dataclass(frozen=True)
+class _Independent:
+    """The variance of each pixel, with all that pixels share left out of account."""
+
+    column: Column
+
+    def terms(self, plan: Plan, sums: Array) -> tuple[Term, ...]:
+        return Uncertainty.of(sums).terms
+
+
+def error_parts(pattern: Dataset, weights: Array | None) -> Sequence[Part] | None:
+    """The errors of a pattern one by one; None where they are related, and `general` is to be used."""
+    uncertainty, shape = pattern.uncertainty, pattern.shape
+    if not uncertainty:
+        return ()
+    if independent():
+        variances = np.ascontiguousarray(pattern.variances, dtype=np.float64).reshape(-1)
+        return (_Independent(Column(_ONE if weights is None else weights, variances)),)
+    strides, size = Selection.whole(shape).strides, prod(shape)
+    if not all(_simple(term, strides, size) for term in uncertainty.terms):
+        return None
+    return [_part(term, weights, size) for term in uncertainty.terms]
+
+
+def _part(term: Term, weights: Array | None, size: int) -> Part:
+    coefficients = np.ascontiguousarray(term.coefficient).reshape(-1)
+    if term.selection.is_constant:
+        return _Shared(term, coefficients if weights is None else coefficients * weights)
+    factor = 1.0
+    if coefficients.size == 1:
+        factor, coefficients = coefficients.item(), _ONE
+    at = term.selection.offset
+    variances = term.source.variances[at : at + size]
+    return _Own(term, coefficients if weights is None else coefficients * weights, factor, variances)
+
+
+def _simple(term: Term, whole: tuple[int, ...], size: int) -> bool:
+    """Whether all pixels share one error, or each has its own, and it is related with no other."""
+    source, selection = term.source, term.selection
+    if source.recipe is not None or source.ancestors or source.correlated or selection.table is not None:
+        return False
+    return term.coefficient.size in (1, size) and (selection.strides == whole or selection.is_constant)
+
+
+def general(plan: Plan, uncertainty: Uncertainty, weights: Array | None, entry: str) -> Uncertainty:
+    """Errors that only part of the pixels share, or that are sums themselves."""
+    shape, members = plan.shape, plan.members
+    if isinstance(members, Whole):
+        rows = members.rows(shape)
+        weighed = uncertainty if weights is None else uncertainty.scaled(weights.reshape(shape))
+        # what takes no part may have errors that are no numbers
+        return fold(restricted(weighed, rows >= 0, shape), BinSum(shape, plan.result_shape, rows), entry)
+    assert isinstance(members, Split)
+    pixel = members.pixel
+    share = members.share if weights is None else members.share * weights[pixel]
+    parts = uncertainty.picked(pixel, shape).scaled(share)
+    return fold(parts, BinSum(pixel.shape, plan.result_shape, members.bin), entry)

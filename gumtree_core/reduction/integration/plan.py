@@ -1,0 +1,205 @@
+"""A plan of integration: which pixel belongs to which bin, made once and used for each frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gumtree_core.data import Axis, Dataset
+from gumtree_core.data.metadata import without
+from gumtree_core.data.past import Past
+from gumtree_core.data.propagation.selection import Selection
+from gumtree_core.data.propagation.uncertainty import Term, Uncertainty
+from gumtree_core.data.reducing.reductions import EMPTY
+from gumtree_core.errors import GumtreeError
+from gumtree_core.reduction.integration.errors import error_parts, general
+from gumtree_core.reduction.integration.members import Array, Column, Members
+
+Weighting = Literal["area", "inverse variance"]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Which pixel belongs to which bin; made by `rings`, `sector`, `annulus` and the like.
+
+    Attributes
+    ----------
+    shape
+        Of the detector, such as (y, x).
+    members
+        How pixels belong to bins.
+    axes
+        Edges of the bins, each along a dimension of its own; these become the result's dimensions.
+    """
+
+    shape: tuple[int, ...]
+    members: Members
+    axes: tuple[Axis, ...]
+
+    @cached_property
+    def dims(self) -> tuple[str, ...]:
+        """Of the result."""
+        return tuple((axis.dims or ("q",))[0] for axis in self.axes)
+
+    @cached_property
+    def result_shape(self) -> tuple[int, ...]:
+        """Of the result."""
+        return tuple(axis.values.size - 1 for axis in self.axes)
+
+    @cached_property
+    def selection(self) -> Selection:
+        """Of a source with an element for each bin."""
+        return Selection.whole(self.result_shape)
+
+    @cached_property
+    def placed_axes(self) -> dict[str, Axis]:
+        """Edges by dimension."""
+        return {dim: axis.placed((dim,), dim) for dim, axis in zip(self.dims, self.axes, strict=True)}
+
+    @cached_property
+    def area(self) -> Array:
+        """Pixels in each bin, in the shape of the result; parts of pixels where they are split."""
+        return self.members.total(np.ones(prod(self.shape))).reshape(self.result_shape)
+
+    @cached_property
+    def empty(self) -> NDArray[np.bool_]:
+        """Which bins have no pixel, in the shape of the result."""
+        return ~self.members.occupied().reshape(self.result_shape)
+
+    def without(self, mask: NDArray[np.bool_]) -> Plan:
+        """The same plan without the pixels that are masked (true), in the shape of the detector.
+
+        Raises
+        ------
+        GumtreeError
+            PIXELS_DIFFER.
+        """
+        if mask.shape != self.shape:
+            raise _other_pixels("The mask", mask.shape, self.shape)
+        return Plan(self.shape, self.members.without(mask.reshape(-1)), self.axes)
+
+    def sum(self, pattern: Dataset) -> Dataset:
+        """Sum what lies in each bin; as `average`, except that a bin without pixels is 0 (and masked)."""
+        entry = f"sum over bins of {', '.join(self.dims)}"
+        used, sums, uncertainty = self._sums(pattern, None, entry)
+        return used._result(pattern, sums, uncertainty, pattern.unit, entry)
+
+    def average(self, pattern: Dataset, weighting: Weighting = "area") -> Dataset:
+        """Average what lies in each bin.
+
+        Parameters
+        ----------
+        pattern
+            In the shape of the detector. What is masked or no number takes no part.
+        weighting
+            ``"area"``: all pixels alike, which is unbiased however few the counts are. ``"inverse
+            variance"``: by 1 / variance of the pixel, usual in older programs; it pulls the average down
+            where counts are few. The weights are taken as exact. (`ratio` weights by counts.)
+
+        Returns
+        -------
+        Dataset
+            Along the bins, masked as `empty` where a bin has no pixel. Errors of neighbours are correlated
+            where sources are shared or pixels are split.
+
+        Raises
+        ------
+        GumtreeError
+            PIXELS_DIFFER.
+        """
+        entry = f"average over bins of {', '.join(self.dims)} by {weighting}"
+        weights = None
+        plan = self
+        if weighting == "inverse variance" and pattern.variances is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                weights = (1 / pattern.variances).reshape(-1)
+            useless = ~np.isfinite(weights)
+            if useless.any():
+                plan = self.without(useless.reshape(self.shape)) if pattern.shape == self.shape else self
+                weights = np.where(useless, 0.0, weights)
+        used, sums, uncertainty = plan._sums(pattern, weights, entry)
+        norm = used.area if weights is None else used.members.total(weights).reshape(self.result_shape)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            averages, factor = sums / norm, 1 / norm
+        scaled = uncertainty.scaled(np.where(used.empty, np.nan, factor) if used.empty.any() else factor)
+        return used._result(pattern, averages, scaled, pattern.unit, entry)
+
+    def ratio(self, counts: Dataset, normalization: Dataset) -> Dataset:
+        """Average by counts: the sum of the counts of a bin over the sum of their normalisation.
+
+        The most likely intensity of Poisson counts n = I N, unbiased and with the smallest error, also where
+        many pixels have none.
+
+        Parameters
+        ----------
+        counts
+            In the shape of the detector.
+        normalization
+            What one unit of intensity would have counted, in the same shape: such as monitor times
+            sensitivity times solid angle. Where it is masked, the pixel takes no part.
+
+        Raises
+        ------
+        GumtreeError
+            PIXELS_DIFFER.
+        """
+        masks = {
+            f"{name}_{k}": mask
+            for k, part in enumerate((counts, normalization))
+            for name, mask in part.masks.items()
+        }
+        both = [part.replace(masks=masks) if masks else part for part in (counts, normalization)]
+        quotient: Dataset = self.sum(both[0]) / self.sum(both[1])
+        return quotient
+
+    def _sums(self, pattern: Dataset, weights: Array | None, entry: str) -> tuple[Plan, Array, Uncertainty]:
+        """The plan of the pixels that take part, the sums in its bins and their errors."""
+        if pattern.shape != self.shape:
+            raise _other_pixels(pattern.name, pattern.shape, self.shape)
+        parts = error_parts(pattern, weights)  # before the values: an expression gives both at once
+        mask = pattern.mask
+        plan = self if mask is None or not mask.any() else self.without(mask)
+        values = pattern.values.reshape(-1)
+        weighed = values if weights is None else values * weights
+        columns = [part.column for part in parts or ()]
+        wanted = [Column(weighed), *(column for column in columns if column is not None)]
+        sums = plan.members.sums(wanted)
+        if not np.isfinite(sums[0]).all():
+            plan = plan.without(~np.isfinite(weighed).reshape(self.shape))
+            sums = plan.members.sums(wanted)
+        total, *others = (each.reshape(self.result_shape) for each in sums)
+        if parts is None:
+            return plan, total, general(plan, pattern.uncertainty, weights, entry)
+        left = iter(others)
+        terms: list[Term] = []
+        for part, column in zip(parts, columns, strict=True):
+            terms += part.terms(plan, plan.area if column is None else next(left))
+        return plan, total, Uncertainty(tuple(terms))
+
+    def _result(
+        self, pattern: Dataset, values: Array, uncertainty: Uncertainty, unit: str, entry: str
+    ) -> Dataset:
+        metadata = dict(pattern.metadata)
+        return pattern.derive(
+            values=values,
+            dims=self.dims,
+            unit=unit,
+            uncertainty=uncertainty,
+            axes=self.placed_axes,
+            masks={EMPTY: self.empty} if self.empty.any() else {},
+            metadata=without(metadata, pattern.sizes) if metadata else metadata,
+            history=Past(pattern.past, None, entry, pattern.naming, None),
+        )
+
+
+def _other_pixels(what: str, found: tuple[int, ...], needed: tuple[int, ...]) -> GumtreeError:
+    return GumtreeError(
+        "PIXELS_DIFFER",
+        f"{what} is of the shape {found}, but the integration was planned for a detector of {needed}; make "
+        "the plan for this detector.",
+    )

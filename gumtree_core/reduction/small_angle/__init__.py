@@ -1,0 +1,1 @@
+"""Small-angle scattering: the runs of a measurement, absolute scale, merging; ultra-small angles."""
