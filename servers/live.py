@@ -14,7 +14,7 @@ from ruamel.yaml import YAML, YAMLError
 from gumtree_core.data import Dataset
 from gumtree_core.data.units import conversion, parse_quantity
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.nexus_layout import Place, gumtree_layout, known_unit
+from gumtree_core.files.nexus.layout import Place, gumtree_layout, known_unit
 from gumtree_core.files.run import Run
 from servers.dialects.connection import gumtree_error
 

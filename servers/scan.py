@@ -21,7 +21,7 @@ from gumtree_core.acquisition.measurement import measure
 from gumtree_core.acquisition.recorder import Recorder, Recording, Values
 from gumtree_core.devices.protocols import Movable, PresetMode
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.nexus_recovery import Recovered
+from gumtree_core.files.nexus.recovery import Recovered
 from servers.base import action, serve
 from servers.scan_attributes import LOG_LINES, SETTINGS, ScanAttributes
 from servers.scan_instrument import ScanInstrument

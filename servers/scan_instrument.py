@@ -9,7 +9,7 @@ from typing import TypeVar
 from gumtree_core.acquisition.recorder import Values
 from gumtree_core.devices.protocols import Countable, Movable, PresetCounter
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.nexus_layout import gumtree_layout
+from gumtree_core.files.nexus.layout import gumtree_layout
 from servers.dialects import as_countable, as_movable, as_preset_counter
 from servers.dialects.connection import PATIENCE
 from servers.live import LiveKeys, Problem

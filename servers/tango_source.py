@@ -15,10 +15,10 @@ import numpy as np
 import tango
 
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files.dictionary import dictionary
-from gumtree_core.files.mapping_reader import fitting_entries, read_by_mapping
+from gumtree_core.files.dictionaries.dictionary import dictionary
+from gumtree_core.files.dictionaries.mapping_reader import fitting_entries, read_by_mapping
+from gumtree_core.files.dictionaries.tree import Point
 from gumtree_core.files.run import Run
-from gumtree_core.files.tree import Point
 from servers.dialects.connection import gumtree_error
 from servers.live import LiveKeys
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gumtree_core.files.nxcansas import read_nxcansas
+from gumtree_core.files.nexus.nxcansas import read_nxcansas
 from gumtree_core.simulation import truth
 from gumtree_core.simulation.sans import Settings
 
