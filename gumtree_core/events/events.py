@@ -110,7 +110,7 @@ class Events:
         if (times[1:] < times[:-1]).any():
             raise GumtreeError(
                 "BAD_PULSES",
-                f"{self.title} has pulses that are earlier than those before: choose them by number, of_pulses.",
+                f"{self.title} has pulses that are earlier than those before; choose by number, of_pulses.",
             )
         if not start <= stop:
             raise GumtreeError(

@@ -29,8 +29,8 @@ def read_nexus_events(
     group
         Its path in the file; the only one there is unless given.
     shape
-        Of the detector, (y, x). Unless given, that of `detector_number` of the group, of the NXdetector around
-        it, or of the only one beside it; else all ids from the smallest to the largest are one row.
+        Of the detector, (y, x). Unless given, that of `detector_number` of the group, of the NXdetector
+        around it, or of the only one beside it; else all ids from the smallest to the largest are one row.
     first_id
         The id of the first pixel, where the file has no `detector_number`.
 
@@ -99,6 +99,7 @@ def _pixels(
 def _since_start(zeros: NDArray[Any], seconds: float) -> Floats:
     """In s; what counts from an epoch is made to count from the first pulse, before digits are lost."""
     if zeros.size and zeros[0] * seconds > EPOCH:
+        zeros = zeros.astype(np.int64) if zeros.dtype.kind in "iu" else zeros
         zeros = zeros - zeros[0]
     return np.asarray(zeros, dtype=np.float64) * seconds
 
@@ -167,19 +168,34 @@ def _group(file: Any, wanted: str, path: Path) -> Any:
         if not isinstance(node, h5py.Group):
             raise GumtreeError("NO_EVENTS", f"{path} has no group {wanted}.")
         return node
-    found: dict[Any, str] = {}
-
-    def look(name: str, node: Any) -> None:
-        if isinstance(node, h5py.Group) and _text(node.attrs.get("NX_class", "")) == "NXevent_data":
-            found.setdefault(node.id, name)
-
-    file.visititems(look)
+    found = _groups(file)
     if not found:
         raise GumtreeError("NO_EVENTS", f"{path} has no group of the class NXevent_data.")
     if len(found) > 1:
-        names = ", ".join(sorted(found.values()))
+        names = ", ".join(found)
         raise GumtreeError("SEVERAL_GROUPS", f"{path} has events in {names}; name one with group=.")
-    return file[next(iter(found.values()))]
+    return file[found[0]]
+
+
+def event_groups(path: Path) -> list[str]:
+    """The paths of the groups NXevent_data of a file; FILE_MISSING, FILE_DAMAGED."""
+    from gumtree_core.files.nexus.hdf5 import damage_told, open_hdf5
+
+    with damage_told(path), open_hdf5(path) as file:
+        return _groups(file)
+
+
+def _groups(file: Any) -> list[str]:
+    import h5py
+
+    found: list[str] = []
+
+    def look(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Group) and _text(node.attrs.get("NX_class", "")) == "NXevent_data":
+            found.append(name)
+
+    file.visititems(look)  # which comes to each group once, whatever links lead to it
+    return sorted(found)
 
 
 def _detector_numbers(node: Any, path: Path) -> NDArray[Any] | None:

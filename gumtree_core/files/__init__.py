@@ -82,6 +82,7 @@ def _live(scheme: str, address: str) -> Run:
 
 def _hdf5(path: Path, entry: str) -> Run:
     """Imported when first needed: h5py takes a while."""
+    from gumtree_core.events.reading import has_nexus_events, read_nexus_events_run
     from gumtree_core.files.dictionaries.mapping_reader import read_hdf5
     from gumtree_core.files.nexus.hdf5 import damage_told
     from gumtree_core.files.nexus.nxcansas import is_nxcansas, read_reduced
@@ -92,7 +93,12 @@ def _hdf5(path: Path, entry: str) -> Run:
             for recognise, read in ((is_nxcansas, read_reduced), (is_saved, read_saved)):
                 if recognise(path):
                     return read(path)
-        return read_hdf5(path, entry)
+        try:
+            return read_hdf5(path, entry)
+        except GumtreeError as error:
+            if error.reason != "FILE_FORMAT_UNKNOWN" or entry or not has_nexus_events(path):
+                raise
+            return read_nexus_events_run(path)
 
 
 def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Run]], ...]:

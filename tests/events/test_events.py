@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,15 @@ from hypothesis import strategies as st
 
 from gumtree_core.data import Axis, Dataset
 from gumtree_core.errors import GumtreeError
-from gumtree_core.events import EventHistogram, Events, histogram, read_events, write_nexus_events
+from gumtree_core.events import (
+    EventHistogram,
+    Events,
+    histogram,
+    read_events,
+    read_nexus_events,
+    write_nexus_events,
+)
+from gumtree_core.files import load
 from gumtree_core.reduction.detector.geometry import Geometry
 from gumtree_core.reduction.integration import rings
 from gumtree_core.reduction.integration.bins import q_bins
@@ -129,6 +139,132 @@ def test_what_is_written_validates_as_nexus(tmp_path):
     assert validate.logger.total["error"] == 0
 
 
+def test_a_file_of_events_is_loaded_as_a_run(tmp_path):
+    events = made(4)
+    path = write_nexus_events(tmp_path / "events.nxs", events)
+
+    run = load(path)
+    counts = run.data("detector/counts")
+
+    assert counts.sizes == {"time_of_flight": 100, "y": 6, "x": 8}
+    assert counts.metadata["outside"] == 0
+    assert counts.values.sum(axis=0).ravel().tolist() == np.bincount(events.pixel, minlength=48).tolist()
+    assert np.array_equal(read_events(run).pixel, events.pixel)
+
+
+def filed(path, *, numbers=None, zero_unit="s", grows=False, **items):
+    """A file as other programs write it."""
+    with h5py.File(path, "w") as file:
+        group = file.create_group("entry/bank")
+        group.attrs["NX_class"] = "NXevent_data"
+        for name, values in items.items():
+            group.create_dataset(name, data=values, maxshape=(None,) if grows else None)
+        group["event_time_offset"].attrs["units"] = "us"
+        group["event_time_zero"].attrs["units"] = zero_unit
+        if numbers is not None:
+            group["detector_number"] = numbers
+    return path
+
+
+OTHER = {
+    "event_id": [12, 10, 41, 40, 99],
+    "event_time_offset": [1.0, 2.0, 3.0, 4.0, 5.0],
+    "event_time_zero": [0.0, 0.1],
+    "event_index": [0, 2],
+}
+
+
+def test_ids_go_to_the_pixels_that_the_file_numbers(tmp_path):
+    numbers = [[10, 12, 11], [42, 40, 41]]
+
+    found = read_events(filed(tmp_path / "a.nxs", numbers=numbers, **OTHER))
+
+    assert found.shape == (2, 3)
+    assert found.pixel.tolist() == [1, 0, 5, 4, -1]
+    assert histogram(found, [0, 10]).metadata["outside"] == 1
+
+
+def test_without_numbers_the_first_id_is_told_and_not_guessed(tmp_path):
+    path = filed(tmp_path / "a.nxs", **OTHER)
+
+    assert read_nexus_events(path, shape=(9, 10), first_id=10).pixel.tolist() == [2, 0, 31, 30, 89]
+    assert read_nexus_events(path, shape=(10, 10)).pixel.tolist() == OTHER["event_id"]
+    assert read_nexus_events(path).shape == (1, 90)
+
+
+def test_numbers_in_the_byte_order_of_another_machine_are_read(tmp_path):
+    big = {name: np.array(values, ">f8" if "time" in name else ">u4") for name, values in OTHER.items()}
+
+    counts = histogram(read_events(filed(tmp_path / "a.nxs", **big)), [0, 2.5, 10])
+
+    assert counts.values.sum(axis=(1, 2)).tolist() == [2, 3]
+
+
+def test_pulses_since_an_epoch_are_since_the_first_to_the_nanosecond(tmp_path):
+    zero = np.array([1_700_000_000_123_456_789, 1_700_000_000_223_456_790])
+
+    found = read_events(filed(tmp_path / "a.nxs", zero_unit="ns", **{**OTHER, "event_time_zero": zero}))
+
+    assert found.pulse_time == pytest.approx([0.0, 0.100000001], abs=1e-12)
+    assert len(found.between(0.05, 0.2)) == 3
+
+
+def test_a_file_that_grows_gives_the_events_that_are_there(tmp_path):
+    ahead = {**OTHER, "event_index": [0, 2, 7], "event_time_zero": [0.0, 0.1, 0.2]}
+
+    found = read_events(filed(tmp_path / "a.nxs", grows=True, **ahead))
+
+    assert (found.pulses, len(found), found.complete) == (2, 5, False)
+    assert read_events(filed(tmp_path / "b.nxs", grows=True, **OTHER)).complete
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"event_index": [0, 7]}, "BAD_PULSES"),
+        ({"event_index": [3, 2]}, "BAD_PULSES"),
+        ({"event_time_zero": [0.0]}, "SIZES_DIFFER"),
+        ({"event_time_offset": [1.0]}, "SIZES_DIFFER"),
+        ({"event_id": [1.5] * 5}, "BAD_TYPE"),
+        ({"zero_unit": "mm"}, "UNIT_MISMATCH"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(tmp_path, changed, reason):
+    with pytest.raises(GumtreeError) as refused:
+        read_events(filed(tmp_path / "a.nxs", **{**OTHER, **changed}))
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("edges", [np.linspace(0, 40_000, 101), np.geomspace(1, 40_000, 101)])
+def test_a_time_that_is_no_number_or_has_no_end_is_in_no_bin(edges):
+    times = np.array([np.nan, np.inf, -np.inf, 1e300, -1.0, 40_000.0, 39_999.9, 1.0])
+    events = Events(np.zeros(8, int), times, 1.0, (1, 1), np.array([0]))
+
+    counts = histogram(events, edges)
+
+    assert counts.metadata["outside"] == 6
+    assert np.flatnonzero(counts.values).tolist() == [0, 99]
+
+
+@given(tick=st.sampled_from([0.1, 0.3, 0.7, 1e-3]), step=st.integers(1, 30))
+def test_edges_on_whole_ticks_are_met_whatever_the_tick(tick, step):
+    times = np.arange(40 * step, dtype=np.uint32)
+    events = Events(np.zeros(times.size, int), times, tick, (1, 1), np.array([0]))
+
+    counts = histogram(events, np.arange(41) * step * tick)
+
+    assert counts.values.ravel().tolist() == [step] * 40
+
+
+def test_pulses_out_of_order_are_not_cut_by_time():
+    events = Events(np.zeros(4, int), np.zeros(4), 1.0, (1, 1), np.array([0, 1, 2]), np.array([0, 2.0, 1]))
+
+    with pytest.raises(GumtreeError) as refused:
+        events.between(0, 1)
+    assert refused.value.reason == "BAD_PULSES"
+    assert len(events.of_pulses(0, 2)) == 2
+
+
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
@@ -198,6 +334,39 @@ def test_events_and_a_fine_histogram_agree():
 
     assert through.values == pytest.approx(direct.values, abs=6 * np.sqrt(direct.values.max()))
     assert through.values.sum() == pytest.approx(direct.values.sum(), rel=2e-3)
+
+
+@pytest.mark.parametrize("offset", [0.0, 350.0])
+def test_events_and_histogram_then_integration_are_equal(offset):
+    random = np.random.default_rng(7)
+    edges = np.linspace(8000, 60_000, 101)
+    middle = (edges[1:] + edges[:-1]) / 2
+    time, pixel = middle[random.integers(0, 100, 50_000)], random.integers(0, 1024, 50_000)
+    events = Events(pixel, time, 1.0, (32, 32), np.array([0]))
+
+    direct = counts_of_q(events, COEFFICIENT, BINS, offset)
+    q = COEFFICIENT / (middle - offset)[:, np.newaxis, np.newaxis]
+    through = rings(q, BINS).sum(histogram(events, edges))
+
+    assert direct.values.tolist() == through.values.tolist()
+    assert direct.variances == pytest.approx(through.variances)
+    assert direct.values.sum() + direct.metadata["outside"] == len(events)
+
+
+def test_the_flight_may_begin_later_on_the_clock():
+    events, spectrum = scattered(1, 20_000)
+    later = replace(events, time_of_flight=events.time_of_flight + 350)
+    axis = Axis(EDGES + 350, "us", ("time_of_flight",))
+    shifted = spectrum.replace(axes={"time_of_flight": axis})
+
+    assert counts_of_q(later, COEFFICIENT, BINS, 350).values.tolist() == pytest.approx(
+        counts_of_q(events, COEFFICIENT, BINS).values.tolist(), abs=1
+    )
+    assert expected_of_q(shifted, COEFFICIENT, 1.0, BINS, 350).values == pytest.approx(
+        expected_of_q(spectrum, COEFFICIENT, 1.0, BINS).values
+    )
+    with pytest.raises(GumtreeError, match="before the flight"):
+        expected_of_q(spectrum, COEFFICIENT, 1.0, BINS, 9000)
 
 
 def test_q_of_a_known_neutron():

@@ -18,7 +18,8 @@ from gumtree_core.reduction.detector.wavelengths import VELOCITY
 def q_coefficient(two_theta: npt.ArrayLike, flight_path: npt.ArrayLike) -> Array:
     """What divided by the time of flight in us is q in 1/angstrom, of each pixel.
 
-    q = 4 pi sin(theta) / lambda and lambda = h t / (m L) (`wavelengths.of_flight`), so that q t = 4 pi sin(theta) m L / h.
+    q = 4 pi sin(theta) / lambda and lambda = h t / (m L), as `wavelengths.of_flight` has it, so that q t =
+    4 pi sin(theta) m L / h.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def expected_of_q(
     if not times[0] >= 0:
         raise GumtreeError(
             "BAD_RANGE",
-            f"{spectrum.name} begins {-times[0]:g} us before the flight; leave out its bins before {offset:g} us.",
+            f"{spectrum.name} begins {-times[0]:g} us before the flight, {offset:g} us; leave that out.",
         )
     known = np.isfinite(coefficient) & (coefficient > 0)
     weights = np.broadcast_to(weights, coefficient.shape)[known]
