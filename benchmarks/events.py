@@ -1,4 +1,4 @@
-"""Events: decoding ANSTO's packed streams, and counting them into a histogram of pixels and times of flight.
+"""Events: decoding ANSTO's packed streams, and counting them by pixel and time of flight, and by q.
 
 The stream is written by this program with the bits of a real one; the peers are refnx's decoder, scipp's
 histogram and NumPy's bincount. The limit is to read the events once.
@@ -16,6 +16,8 @@ from measure import case, interleaved
 from refnx.reduce import event as refnx_event
 
 from gumtree_core.events import Events, histogram, read_eos
+from gumtree_core.reduction.integration.bins import q_bins
+from gumtree_core.reduction.integration.events import counts_of_q
 
 SIZE = 10_000_000
 SHAPE = (192, 192)
@@ -105,6 +107,32 @@ def main() -> None:
             goal="80 Mev/s",
             holds=rate >= 80,
         )
+
+    coefficient = random.random(SHAPE) * 1000 + 100
+    bins = q_bins(0.003, 1.0, 100, "logarithmic")
+
+    def searched() -> object:
+        with np.errstate(divide="ignore"):
+            q = coefficient.reshape(-1)[pixel] / time
+        return np.histogram(q, bins.values)[0]
+
+    assert np.array_equal(counts_of_q(events, coefficient, bins).values, searched())
+    seconds = interleaved(
+        {
+            "gumtree": lambda: counts_of_q(events, coefficient, bins),
+            "numpy": searched,
+            "read": lambda: (pixel.sum(), time.sum()),
+        },
+        rounds=3,
+    )
+    case(
+        f"1e7 events to I(q), numpy ({SIZE / seconds['gumtree'] * 1e-6:.0f} Mev/s)",
+        seconds["gumtree"],
+        peer=seconds["numpy"],
+        limit=seconds["read"],
+        goal="faster than numpy",
+        holds=seconds["gumtree"] < seconds["numpy"],
+    )
 
 
 if __name__ == "__main__":

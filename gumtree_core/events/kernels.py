@@ -152,8 +152,23 @@ def add_parallel(pixel, time, even, inverse, edges, counts, copies):
 
 
 @numba.njit(**_options)
-def add_q(pixel, time, tick, offset, coefficient, edges, counts):
-    """Count events by q = coefficient of the pixel / time since the offset; gives how many lay outside."""
+def starts(edges, first):
+    """Fill (n,) even cells from the first to the last edge with the bin in which each begins."""
+    step = (edges[edges.size - 1] - edges[0]) / first.size
+    for cell in range(first.size):
+        # One cell early, so that a rounding error cannot put a value before the bin where the search begins.
+        first[cell] = max(_any(edges[0] + (cell - 1) * step, edges), 0)
+
+
+@numba.njit(**_options)
+def add_q(pixel, time, tick, offset, coefficient, edges, first, counts):
+    """Count events by q = coefficient of the pixel / time since the offset; gives how many lay outside.
+
+    first
+        As `starts` fills it: few steps lead from there to the bin.
+    """
+    lowest, highest = edges[0], edges[edges.size - 1]
+    inverse = first.size / (highest - lowest)
     outside = 0
     for event in range(pixel.size):
         place = pixel[event]
@@ -161,11 +176,13 @@ def add_q(pixel, time, tick, offset, coefficient, edges, counts):
         q = np.nan
         if 0 <= place < coefficient.size and at > 0:
             q = coefficient[place] / at
-        found = _any(q, edges)
-        if found >= 0:
-            counts[found] += 1
-        else:
+        if not (lowest <= q < highest):
             outside += 1
+            continue
+        found = first[min(int((q - lowest) * inverse), first.size - 1)]
+        while q >= edges[found + 1]:
+            found += 1
+        counts[found] += 1
     return outside
 
 

@@ -14,6 +14,9 @@ from gumtree_core.events import Events
 from gumtree_core.reduction.detector.pixels import Array
 from gumtree_core.reduction.detector.wavelengths import VELOCITY
 
+CELLS = 16
+"""Of the table that finds the bin of q, for each bin."""
+
 
 def q_coefficient(two_theta: npt.ArrayLike, flight_path: npt.ArrayLike) -> Array:
     """What divided by the time of flight in us is q in 1/angstrom, of each pixel.
@@ -72,7 +75,9 @@ def counts_of_q(events: Events, coefficient: Array, bins: Axis, offset: float = 
     counts = np.zeros(edges.size - 1, dtype=np.int64)
     pixel, time = np.ascontiguousarray(events.pixel), np.ascontiguousarray(events.time_of_flight)
     of_pixels = np.ascontiguousarray(coefficient, dtype=np.float64).reshape(-1)
-    outside = int(kernels.add_q(pixel, time, events.tick, float(offset), of_pixels, edges, counts))
+    first = np.empty(CELLS * counts.size, dtype=np.int64)
+    kernels.starts(edges, first)
+    outside = int(kernels.add_q(pixel, time, events.tick, float(offset), of_pixels, edges, first, counts))
     return Dataset(
         counts,
         "poisson",
