@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from datetime import datetime
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -13,6 +16,7 @@ from gumtree_core.data import Dataset, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run, load
 from gumtree_core.files.nexus.raw import DEFINITIONS, has_preset, write_raw
+from gumtree_core.reduction.detector.masks import from_file
 
 HEAD = {
     "run/title": "silica",
@@ -68,19 +72,28 @@ def run_of(definition: str) -> Run:
     return Run({**scan, "sample/rotation_angle": along(angle / 2, "deg", "point"), "monitor/counts": monitor})
 
 
-@pytest.mark.parametrize("definition", DEFINITIONS)
-def test_a_raw_file_validates(definition, tmp_path):
+def validated(path: Path) -> str:
+    """What nexusformat's validator says."""
     pytest.importorskip("nexusformat", reason="nexusformat is not installed")
-    path = write_raw(tmp_path / "raw.nxs", run_of(definition), definition)
-
     validate = "import sys; from nexusformat.scripts.nxvalidate import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", validate, str(path)], check=True, capture_output=True, text=True, timeout=60
     )
+    return done.stdout + done.stderr
 
-    told = done.stdout + done.stderr
-    assert f"Application Definition: {definition}" in told
-    assert "number of errors: 0" in told, told
+
+def errors_of(path: Path) -> int:
+    found = re.search(r"number of errors: (\d+)", validated(path))
+    assert found
+    return int(found[1])
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS)
+def test_a_raw_file_validates(definition, tmp_path):
+    path = write_raw(tmp_path / "raw.nxs", run_of(definition), definition)
+
+    assert f"Application Definition: {definition}" in validated(path)
+    assert errors_of(path) == 0
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS)
@@ -140,3 +153,74 @@ def test_the_default_plot_is_the_data(tmp_path):
     with h5py.File(path) as file:
         data = file[file.attrs["default"]][file["entry"].attrs["default"]]
         assert data[data.attrs["signal"]].shape == data[data.attrs["axes"][0]].shape == (30,)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        Dataset(np.full((12, 16), 2.5), np.full((12, 16), 9.0), dims=("y", "x"), unit="counts"),
+        Dataset(np.full((12, 16), np.nan), dims=("y", "x"), unit="counts"),
+        Dataset(np.full((12, 16), -1.0), dims=("y", "x"), unit="counts"),
+    ],
+    ids=["corrected", "not a number", "negative"],
+)
+def test_what_was_not_counted_is_refused(counts, tmp_path):
+    with pytest.raises(GumtreeError, match="no raw counts") as refused:
+        write_raw(tmp_path / "raw.nxs", Run({**run_of("NXsas"), "detector/counts": counts}))
+    assert refused.value.reason == "NOT_OF_DEFINITION"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("key", ["detector/counts", "monitor/counts"])
+def test_a_rate_is_no_count(key, tmp_path):
+    run = run_of("NXsas")
+    rate = run.data(key) / scalar(2.0, unit="s")
+
+    with pytest.raises(GumtreeError) as refused:
+        write_raw(tmp_path / "raw.nxs", Run({**run, key: rate}))
+    assert refused.value.reason == "UNIT_MISMATCH"
+
+
+def test_percent_and_minutes_keep_what_they_mean(tmp_path):
+    run = Run(
+        {
+            **run_of("NXsas"),
+            "monitor/mode": "timer",
+            "monitor/preset": scalar(5.0, unit="min"),
+            "instrument/wavelength_spread": scalar(10.0, unit="%"),
+        }
+    )
+
+    found = load(write_raw(tmp_path / "raw.nxs", run))
+
+    assert float(found.data("monitor/preset").to("s").values) == pytest.approx(300)
+    assert float(found.data("instrument/wavelength_spread").values) == pytest.approx(0.1)
+
+
+def test_masked_pixels_are_in_the_pixel_mask(tmp_path):
+    run, beam_stop = run_of("NXsas"), np.zeros((12, 16), bool)
+    beam_stop[4:7, 6:9] = True
+    counts = run.data("detector/counts").with_masks(beam_stop=beam_stop)
+
+    path = write_raw(tmp_path / "raw.nxs", Run({**run, "detector/counts": counts}))
+
+    np.testing.assert_array_equal(load(path).data("detector/mask").values > 0, beam_stop)
+    np.testing.assert_array_equal(from_file(path, (12, 16)), beam_stop)
+    assert errors_of(path) == 0
+
+
+def test_the_file_that_it_was_made_from_is_named(reference_run, tmp_path):
+    path = write_raw(tmp_path / "quokka.nxs", has_preset(reference_run))
+
+    with h5py.File(path) as file:
+        made = file["entry/process"]
+        assert made["input/file_name"][()].decode() == str(reference_run.path)
+        assert made["input/description"][()].decode() == f"SHA-256 {reference_run.sha256()}"
+        assert datetime.fromisoformat(made["date"][()].decode()).tzinfo is not None
+    assert errors_of(path) == 0
+
+
+def test_a_word_that_the_definition_does_not_take_is_refused(tmp_path):
+    with pytest.raises(GumtreeError, match="'photons', where NXsas takes neutron or x-ray") as refused:
+        write_raw(tmp_path / "raw.nxs", Run({**run_of("NXsas"), "source/probe": "photons"}))
+    assert refused.value.reason == "NOT_OF_DEFINITION"

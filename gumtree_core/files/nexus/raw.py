@@ -8,19 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files.run import Run
 from gumtree_core.files.saving import save_new
 
+if TYPE_CHECKING:
+    import h5py
+
 CREATOR = "gumtree-tango"
-DATA = "instrument/detector/data"
+DATA, MASK = "instrument/detector/data", "instrument/detector/pixel_mask"
+COUNTS = "detector/counts"
+UNUSED = 1 << 8
+"""The bit of NXdetector's pixel_mask for a pixel that the user has masked."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +39,13 @@ class Item:
     path: str
     key: str
     ndim: int | None = None
-    unit: str = ""
+    unit: str | None = ""
+    """What it is written in; None for its own."""
     required: bool = True
     whole: bool = False
     """Whether the definition wants whole numbers."""
+    choices: tuple[str, ...] = ()
+    """The words that the definition takes, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +70,10 @@ _HEAD = (
     Item("instrument/name", "instrument/name"),
     Item("instrument/source/name", "source/name"),
     Item("instrument/source/type", "source/type"),
-    Item("instrument/source/probe", "source/probe"),
+    Item("instrument/source/probe", "source/probe", choices=("neutron", "x-ray")),
     Item("sample/name", "sample/name"),
-    Item("control/mode", "monitor/mode"),
-    Item("control/preset", "monitor/preset", 0),
+    Item("control/mode", "monitor/mode", choices=("monitor", "timer")),
+    Item("control/preset", "monitor/preset", 0, None),
 )
 _CLASSES = {
     "instrument": "NXinstrument",
@@ -78,7 +90,7 @@ DEFINITIONS = {
             *_HEAD,
             Item("instrument/monochromator/wavelength", "instrument/wavelength", 0, "angstrom"),
             Item("instrument/monochromator/wavelength_spread", "instrument/wavelength_spread", 0, "", False),
-            Item(DATA, "detector/counts", 2),
+            Item(DATA, COUNTS, 2, "counts"),
             Item("instrument/detector/count_time", "detector/time", 0, "s", False),
             Item("instrument/detector/distance", "detector/distance", 0, "mm"),
             Item("instrument/detector/x_pixel_size", "detector/pixel_size_x", 0, "mm"),
@@ -86,7 +98,7 @@ DEFINITIONS = {
             Item("instrument/detector/beam_center_x", "detector/beam_center_x", 0, "pixel", False),
             Item("instrument/detector/beam_center_y", "detector/beam_center_y", 0, "pixel", False),
             Item("sample/thickness", "sample/thickness", 0, "mm", False),
-            Item("control/integral", "monitor/counts", 0),
+            Item("control/integral", "monitor/counts", 0, "counts"),
         ),
         {**_CLASSES, **_MONOCHROMATOR},
         (DATA,),
@@ -95,10 +107,10 @@ DEFINITIONS = {
         (
             *_HEAD,
             Item("instrument/crystal/wavelength", "instrument/wavelength", 1, "angstrom"),
-            Item(DATA, "detector/counts", 1, whole=True),
+            Item(DATA, COUNTS, 1, "counts", whole=True),
             Item("instrument/detector/polar_angle", "detector/two_theta", 1, "deg"),
             Item("sample/rotation_angle", "sample/rotation_angle", 0, "deg"),
-            Item("control/integral", "monitor/counts", 0),
+            Item("control/integral", "monitor/counts", 0, "counts"),
         ),
         {**_CLASSES, "instrument/crystal": "NXcrystal"},
         (DATA, "instrument/detector/polar_angle"),
@@ -108,10 +120,10 @@ DEFINITIONS = {
         (
             *_HEAD,
             Item("instrument/monochromator/wavelength", "instrument/wavelength", 0, "angstrom"),
-            Item(DATA, "detector/counts", 1, whole=True),
+            Item(DATA, COUNTS, 1, "counts", whole=True),
             Item("instrument/detector/polar_angle", "detector/two_theta", 1, "deg"),
             Item("sample/rotation_angle", "sample/rotation_angle", 1, "deg"),
-            Item("control/data", "monitor/counts", 1),
+            Item("control/data", "monitor/counts", 1, "counts"),
         ),
         {**_CLASSES, **_MONOCHROMATOR},
         (DATA, "sample/rotation_angle", "instrument/detector/polar_angle"),
@@ -123,9 +135,11 @@ DEFINITIONS = {
 def write_raw(path: str | Path, run: Run, definition: str = "NXsas") -> Path:
     """Write a run as a raw NeXus file.
 
-    Counts are written as they are, without errors, which counting gives. Keys that the definition has no
-    place for are left out; NXsas takes one frame (y, x), NXmonopd a pattern over two-theta, NXrefscan counts
-    at each point of a scan. A key that the run lacks can be added: ``Run({**run, "source/probe": "x-ray"})``.
+    Counts are written as they were counted, without errors, which counting gives; what is masked goes to
+    `pixel_mask`. Which file the run comes from, with its SHA-256, is written too. Keys that the definition
+    has no place for are left out; NXsas takes one frame (y, x), NXmonopd a pattern over two-theta, NXrefscan
+    counts at each point of a scan. A key that the run lacks can be added:
+    ``Run({**run, "source/probe": "x-ray"}, path=run.path)``.
 
     Parameters
     ----------
@@ -142,7 +156,8 @@ def write_raw(path: str | Path, run: Run, definition: str = "NXsas") -> Path:
     Raises
     ------
     GumtreeError
-        UNKNOWN_DEFINITION, KEY_MISSING, NOT_OF_DEFINITION, UNIT_MISMATCH, FILE_NOT_WRITABLE.
+        UNKNOWN_DEFINITION; KEY_MISSING; NOT_OF_DEFINITION, of values that were not counted, such as rates or
+        what has been corrected, or that have other dimensions; UNIT_MISMATCH; FILE_NOT_WRITABLE.
     """
     if definition not in DEFINITIONS:
         raise GumtreeError(
@@ -155,18 +170,19 @@ def write_raw(path: str | Path, run: Run, definition: str = "NXsas") -> Path:
         raise GumtreeError(
             "KEY_MISSING",
             f"{definition} needs {', '.join(missing)}, which {run.name} does not have; add them: "
-            f'Run({{**run, "{missing[0]}": ...}}).',
+            f'Run({{**run, "{missing[0]}": ...}}, path=run.path).',
         )
     values = {item: _value(run, item, definition) for item in known.items if item.key in run}
-    return save_new(path, partial(_write, definition, known, values))
+    source = {"file_name": str(run.path), "description": f"SHA-256 {run.sha256()}"} if run.path else {}
+    mask = run.data(COUNTS).mask
+    return save_new(path, partial(_write, definition, known, values, mask, source))
 
 
 def _value(run: Run, item: Item, definition: str) -> Any:
     if item.ndim is None:
-        return run.text(item.key)
+        return _text(run, item, definition)
     data = run.data(item.key)
-    if item.unit:
-        data = data.to(item.unit)
+    data = data if item.unit is None else data.to(item.unit)
     values = np.asarray(data.values)
     if values.size == 1 and item.ndim < 2:
         values = values.reshape((1,) * item.ndim)
@@ -176,17 +192,56 @@ def _value(run: Run, item: Item, definition: str) -> Any:
             f"{item.key} of {run.name} has the dimensions {data.dims or 'of a number'}, where {definition} "
             f"takes {item.ndim}: take a point of a scan, or sum a region of the detector.",
         )
+    if item.key == COUNTS:
+        _check_counted(run, data)
     if item.whole:
         if not np.array_equal(values, np.round(values)):
             raise GumtreeError(
                 "NOT_OF_DEFINITION",
                 f"{item.key} of {run.name} are no whole numbers, as {definition} wants: it holds raw counts.",
             )
-        return values.astype(np.int64)
-    return values if item.key == "detector/counts" else values.astype(np.float64)
+        values = values.astype(np.int64)
+    number = values if item.key == COUNTS else values.astype(np.float64)
+    return number, data.unit if item.unit is None else item.unit
 
 
-def _write(name: str, definition: Definition, values: Mapping[Item, Any], path: Path) -> None:
+def _text(run: Run, item: Item, definition: str) -> str:
+    text = run.text(item.key)
+    if not item.choices:
+        return text
+    if text.lower() not in item.choices:
+        raise GumtreeError(
+            "NOT_OF_DEFINITION",
+            f"{item.key} of {run.name} is '{text}', where {definition} takes {' or '.join(item.choices)}; "
+            "give it as one of them.",
+        )
+    return text.lower()
+
+
+def _check_counted(run: Run, counts: Dataset) -> None:
+    """Refuse what was not counted: a reader takes the square root of counts for their error."""
+    values, variances = np.asarray(counts.values), counts.variances
+    hit = values > 0 if counts.mask is None else (values > 0) & ~counts.mask
+    if not (np.isfinite(values) & (values >= 0)).all():
+        wrong = "some are negative or no number"
+    elif variances is not None and not np.allclose(variances[hit], values[hit]):
+        wrong = "their variances are not the counts themselves, so that they have been corrected or scaled"
+    else:
+        return
+    raise GumtreeError(
+        "NOT_OF_DEFINITION",
+        f"{COUNTS} of {run.name} are no raw counts: {wrong}. Write what was reduced with `Dataset.save`.",
+    )
+
+
+def _write(
+    name: str,
+    definition: Definition,
+    values: Mapping[Item, Any],
+    mask: NDArray[np.bool_] | None,
+    source: Mapping[str, str],
+    path: Path,
+) -> None:
     import h5py
 
     with h5py.File(path, "w") as file:
@@ -199,9 +254,15 @@ def _write(name: str, definition: Definition, values: Mapping[Item, Any], path: 
         for group, nx_class in definition.classes.items():
             entry.create_group(group).attrs["NX_class"] = nx_class
         for item, value in values.items():
-            entry[item.path] = value
-            if item.ndim is not None:
-                entry[item.path].attrs["units"] = _unit(item)
+            if isinstance(value, str):
+                entry[item.path] = value
+            else:
+                numbers, unit = value
+                entry[item.path] = numbers
+                entry[item.path].attrs["units"] = unit
+        if mask is not None:
+            entry[MASK] = np.where(mask, UNUSED, 0).astype(np.uint32)
+        _say_where_from(entry, source)
         shown = entry.create_group("data")
         shown.attrs["NX_class"] = "NXdata"
         shown.attrs["signal"] = "data"
@@ -212,8 +273,17 @@ def _write(name: str, definition: Definition, values: Mapping[Item, Any], path: 
             entry[place].attrs["target"] = f"/entry/{place}"  # what makes it a link for NeXus
 
 
-def _unit(item: Item) -> str:
-    return "counts" if item.key in ("detector/counts", "monitor/counts") else item.unit
+def _say_where_from(entry: h5py.Group, source: Mapping[str, str]) -> None:
+    process = entry.create_group("process")
+    process.attrs["NX_class"] = "NXprocess"
+    process["program"] = CREATOR
+    process["version"] = version(CREATOR)
+    process["date"] = datetime.now().astimezone().isoformat(timespec="seconds")
+    if source:
+        note = process.create_group("input")
+        note.attrs["NX_class"] = "NXnote"
+        for name, value in source.items():
+            note[name] = value
 
 
 def has_preset(run: Run) -> Run:
