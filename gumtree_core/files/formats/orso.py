@@ -213,8 +213,9 @@ def read_orso(path: Path) -> Run:
     GumtreeError
         FILE_DAMAGED, NO_CURVE.
     """
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
+
+    from gumtree_core.files.formats.yaml_header import parse_yaml
 
     lines: list[str] = []
     rows: list[list[float]] = []
@@ -227,7 +228,7 @@ def read_orso(path: Path) -> Run:
                     lines.append(line[2:].rstrip("\n"))
                 elif line.strip():
                     rows.append([float(each) for each in line.split()])
-        header = YAML(typ="safe").load("\n".join(lines[1:-1]))
+        header = parse_yaml("\n".join(lines[1:-1]))
         return Run(dict(_items(header, np.array(rows, dtype=np.float64), path)), path=path, format=FORMAT)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, YAMLError) as error:
         reason = " ".join(str(error).split())
@@ -270,6 +271,8 @@ def _curve(columns: Sequence[Mapping[str, Any]], rows: np.ndarray, title: str) -
     abscissa, ordinate = columns[0]["name"], columns[1]["name"]
 
     def sigma(name: str) -> np.ndarray:
+        if (rows[:, errors[name]] < 0).any():
+            raise ValueError(f"an error of {name} is negative")
         width = columns[errors[name]].get("value_is") == "FWHM"
         return np.asarray(rows[:, errors[name]] / (GAUSSIAN if width else 1.0))
 
