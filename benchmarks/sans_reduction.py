@@ -1,8 +1,9 @@
 """A frame of 192 x 192 counts to I(q): dark, cell, sensitivity, solid angle, transmission at each angle.
 
 What does not change from frame to frame is prepared once: the plan of the rings, and the factor and
-background of each pixel with their errors. Each frame gives I(q) with exact errors, its covariance if that is
-asked for, or errors by the field's usual approximation that all operands are independent.
+background of each pixel with their errors. (The script `sans` prepares them for each frame anew, and takes
+some 50 ms.) Each frame gives I(q) with exact errors, its covariance if that is asked for, or errors by the
+field's usual approximation that all operands are independent.
 """
 
 from __future__ import annotations

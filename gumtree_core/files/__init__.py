@@ -36,12 +36,16 @@ def load(path: str | Path) -> Run:
         BAD_DICTIONARY.
     """
     scheme = _SCHEME.match(str(path))
-    if scheme and not Path(path).exists():
-        return _live(scheme[1], str(path))
-    path, entry = _parted(path)
-    if not path.is_file():
-        there = "is a folder" if path.is_dir() else "is no file" if path.exists() else "does not exist"
-        raise GumtreeError("FILE_MISSING", f"{path} {there}. Give the path of a data file.")
+    try:
+        if scheme and not Path(path).exists():
+            return _live(scheme[1], str(path))
+        path, entry = _parted(path)
+        there = path.is_file()
+    except OSError as error:  # too long for a name
+        raise GumtreeError("FILE_MISSING", f"'{str(path)[:80]}...' is no file: {error.strerror}.") from error
+    if not there:
+        what = "is a folder" if path.is_dir() else "is no file" if path.exists() else "does not exist"
+        raise GumtreeError("FILE_MISSING", f"{path} {what}. Give the path of a data file.")
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)

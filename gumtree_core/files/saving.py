@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Callable
@@ -60,7 +61,7 @@ def _publish(draft: Path, path: Path, numbered: bool) -> Path:
     number, free = 1, path
     while True:
         try:
-            os.link(draft, free)
+            _link(draft, free)
         except FileExistsError:
             if not numbered:
                 raise _exists(path) from None
@@ -68,3 +69,16 @@ def _publish(draft: Path, path: Path, numbered: bool) -> Path:
             free = path.with_name(f"{path.stem}_{number}{path.suffix}")
         else:
             return free
+
+
+def _link(draft: Path, place: Path) -> None:
+    """Give a file a second name; where the file system knows none, the place is taken first, then filled."""
+    try:
+        os.link(draft, place)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        draft.replace(place)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
 import numpy as np
 import pytest
 
 from gumtree_core.data import Axis, Dataset
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files.formats.columns import write_columns
+from gumtree_core.files.saving import save_new
 
 PROVENANCE = {
     "script": "sans.py", "commit": "abc", "clean": False, "time": "2026-01-01T00:00:00+00:00",
@@ -83,3 +86,17 @@ def test_the_first_column_of_another_curve_is_called_by_its_axis(tmp_path):
 
     assert path.read_text().splitlines()[1] == "# two_theta (deg)  I (counts)  dI (counts)"
     assert np.loadtxt(path) == pytest.approx(np.array([[10, 3, 0.3], [10.1, 2, 0.2]]))
+
+
+def test_a_file_system_without_hard_links_is_written_to_all_the_same(tmp_path, monkeypatch):
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("gumtree_core.files.saving.os.link", no_links)
+
+    first = save_new(tmp_path / "a.txt", lambda path: path.write_text("one"))
+    second = save_new(tmp_path / "a.txt", lambda path: path.write_text("two"))
+
+    assert (first.name, first.read_text()) == ("a.txt", "one")
+    assert (second.name, second.read_text()) == ("a_2.txt", "two")
+    assert len(list(tmp_path.iterdir())) == 2

@@ -141,7 +141,9 @@ def test_a_mistake_is_told_with_file_line_and_key(folder, reactor, old, new, lin
     assert says in caught.value.message
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"- a\n- b\n", b"just text", b"a: 1\na: 2\n"])
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00", b"- a\n- b\n", b"just text", b"a: 1\na: 2\n", b"[" * 50_000]
+)
 def test_what_is_no_table_is_told_with_its_file(folder, reactor, content):
     (folder / "reactor.yaml").write_bytes(content)
 

@@ -109,3 +109,9 @@ def test_items_of_a_run_are_made_once_and_only_when_asked_for():
     assert asked == []
     assert run["a"] == run["a"] == "text"
     assert asked == [1]
+
+
+def test_a_name_that_is_too_long_is_no_file():
+    with pytest.raises(GumtreeError) as refused:
+        load("x" * 5000)
+    assert refused.value.reason == "FILE_MISSING"

@@ -35,6 +35,7 @@ from gumtree_core.files.dictionaries.schema import (
     mistakes,
     nearest,
 )
+from gumtree_core.files.formats.yaml_header import parse_yaml
 from gumtree_core.paths import config_directory
 
 _SHOWN = 10
@@ -89,7 +90,9 @@ def _specific(mapping: FileMapping) -> int:
 def _parse(path: Path) -> DictionaryFile:
     try:
         text = path.read_text(encoding="utf-8")
-        data = YAML(typ="safe").load(text)
+        # What is shipped is ours; others may be made to do harm.
+        shipped = path.parent == config_directory() / "dictionaries"
+        data = YAML(typ="safe").load(text) if shipped else parse_yaml(text)
         return DictionaryFile.model_validate(data or {})
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
