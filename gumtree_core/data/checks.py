@@ -127,11 +127,17 @@ def variances(given: Any, array: Array, masked: NDArray[np.bool_] | None, title:
 def counts(given: Array, zero_count_variance: float, masked: NDArray[np.bool_] | None, title: str) -> Floats:
     """Give the variances of counts; what is masked may be anything."""
     spread = np.asarray(given, dtype=np.float64)
-    if given.dtype.kind not in "iu" or (given.size and given.min() < 0):
+    if not are_counts(given):
         spread = _known_counts(spread, masked, title)
     if zero_count_variance:
         spread = np.where(spread == 0, zero_count_variance, spread)
     return spread
+
+
+def are_counts(given: Array) -> bool:
+    """Whether all elements are whole numbers of 0 or more, as their type or one look says."""
+    kind = given.dtype.kind
+    return kind == "u" or (kind == "i" and (not given.size or bool(given.min() >= 0)))
 
 
 def _known_counts(spread: Floats, masked: NDArray[np.bool_] | None, title: str) -> Floats:

@@ -169,11 +169,14 @@ class Dataset(Methods, NDArrayOperatorsMixin):
                     raise GumtreeError(
                         "BAD_VARIANCES", f"Variances are an array or 'poisson', not '{variances}'."
                     )
-                spread = checks.counts(array, 0.0, self.mask, title)
                 self.past = (*tuple(history), "poisson: variance = counts, 0 for 0 counts")
+            if isinstance(variances, str) and checks.are_counts(array):
+                uncertainty = Uncertainty.of_counts(array, source)
+            elif isinstance(variances, str):
+                uncertainty = Uncertainty.of(checks.counts(array, 0.0, self.mask, title), source)
             else:
-                spread = checks.variances(variances, array, self.mask, title)
-            self.content = Content(array, Uncertainty.of(spread, source))
+                uncertainty = Uncertainty.of(checks.variances(variances, array, self.mask, title), source)
+            self.content = Content(array, uncertainty)
 
     def derive(self, **parts: Unpack[Parts]) -> Dataset:
         """Put a Dataset together from checked parts, as operations do; what is left out is this one's.

@@ -49,8 +49,13 @@ def poisson(
         whole = term.source.variances.size == counts.size
         if whole and term.selection.same(Selection.whole(counts.shape)):
             identity = f"{term.source.id} zero_count_variance={zero_count_variance:g}"
-    variances = checks.counts(plain.values, zero_count_variance, plain.mask, plain.title)
+    counted = plain.values
+    if not zero_count_variance and checks.are_counts(counted):
+        uncertainty = Uncertainty.of_counts(counted, identity)
+    else:
+        variances = checks.counts(counted, zero_count_variance, plain.mask, plain.title)
+        uncertainty = Uncertainty.of(variances, identity)
     return plain.derive(
-        uncertainty=Uncertainty.of(variances, identity),
+        uncertainty=uncertainty,
         history=(*plain.history, f"poisson: variance = counts, {zero_count_variance:g} for 0 counts"),
     )

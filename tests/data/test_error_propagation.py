@@ -11,12 +11,21 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from uncertainties import umath, unumpy
 
-from gumtree_core.data import CorrelationWarning, Dataset, concatenate, errors, scalar, stack
+from gumtree_core.data import (
+    CorrelationWarning,
+    Dataset,
+    concatenate,
+    errors,
+    poisson,
+    scalar,
+    stack,
+)
 from gumtree_core.data.expressions import deferring as deferring_module
 from gumtree_core.data.mathematics import running as running_module
 from gumtree_core.data.propagation import folding as folding_module
 from gumtree_core.data.propagation import uncertainty as uncertainty_module
 from gumtree_core.data.reducing import rebinning as rebinning_module
+from gumtree_core.errors import GumtreeError
 
 SHAPE = (3, 4)
 DIMS = ("y", "x")
@@ -515,3 +524,18 @@ def test_a_single_row_that_was_picked_out_is_summed_over():
 
     assert_allclose(picked.sum("x").variances, [6, 3, 6])
     assert_allclose(float(picked.sum().variances), 4 * 6 + 3)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint16", "int64", "float64"])
+def test_counts_have_their_own_number_as_variance_whatever_type_they_are(dtype):
+    counts = np.array([[0, 3, 7], [12, 5, 1]], dtype=dtype)
+    for made in (poisson(counts, 0, dims=("y", "x")), Dataset(counts, "poisson", dims=("y", "x"))):
+        assert made.variances == pytest.approx(counts)
+        assert made.variances.dtype == np.float64
+        assert (made - made).variances == pytest.approx(0)
+        assert made["x", 1].variances == pytest.approx([3, 5])
+        again = pickle.loads(pickle.dumps(made))
+        assert (again - made).variances == pytest.approx(0)
+        assert made.sum().variances == pytest.approx(28)
+    with pytest.raises(GumtreeError, match="negative"):
+        poisson(-counts.astype(np.int64), 0, dims=("y", "x"))

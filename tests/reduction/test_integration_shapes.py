@@ -298,3 +298,18 @@ def test_a_large_frame_shares_its_errors_too():
     assert whole.correlation().min() > 0.1
     assert split.values == pytest.approx(3.5)
     assert (split - split).variances == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["exact", "independent"])
+@pytest.mark.parametrize("split", [False, True])
+def test_errors_of_counts_are_summed_with_them_or_alone_alike(mode, split):
+    counts = np.random.default_rng(4).poisson(9, MAP.qx.shape).astype(np.int32)
+    bins = q_bins(0.0, float(MAP.q.max()), 7)
+    plan = circle(MAP, bins, split=split)
+    with errors(mode):
+        together = plan.average(poisson(counts, 0, dims=("y", "x")))
+        alone = plan.average(Dataset(counts, counts.astype(float), dims=("y", "x")))
+
+        assert together.values == pytest.approx(alone.values)
+        assert together.variances == pytest.approx(alone.variances)
+        assert together.covariance() == pytest.approx(alone.covariance())

@@ -217,6 +217,32 @@ class Source:
         return {**made, "identity": self.id}
 
 
+class CountSource(Source):
+    """The errors of whole counts, each of which has its own number as variance.
+
+    Most that is done with a frame needs no array of variances beside that of the counts; it is made when
+    somebody asks for it.
+    """
+
+    def __init__(self, counts: NDArray[np.integer], identity: str = "") -> None:
+        self.counts = counts
+        self.identity = identity or uuid.uuid4().hex
+        self.recipe = None
+        self.ancestors = frozenset()
+        self.correlated = False
+        self._variances: Floats | None = None
+
+    @property
+    def variances(self) -> Floats:  # type: ignore[override]
+        """(n,), of each element."""
+        if self._variances is None:
+            self._variances = self.counts.astype(np.float64)
+        return self._variances
+
+    def __reduce__(self) -> Any:
+        return Source, (self.variances, self.identity)
+
+
 @dataclass(frozen=True, eq=False)
 class Term:
     """One source's part: ``dx = coefficient * ds[selection]``; the coefficient broadcasts to the array."""
@@ -248,6 +274,12 @@ class Uncertainty:
         flat = np.ascontiguousarray(variances, dtype=np.float64).reshape(-1)
         one = np.ones((1,) * variances.ndim)
         return cls((Term(Source(flat, identity or uuid.uuid4().hex), Selection.whole(variances.shape), one),))
+
+    @classmethod
+    def of_counts(cls, counts: NDArray[np.integer], identity: str = "") -> Uncertainty:
+        """Make the errors of counts, whose variances are the counts; their memory is shared."""
+        source = CountSource(np.ascontiguousarray(counts).reshape(-1), identity)
+        return cls((Term(source, Selection.whole(counts.shape), np.ones((1,) * counts.ndim)),))
 
     def __bool__(self) -> bool:
         return bool(self.terms)

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gumtree_core.data import Dataset
 from gumtree_core.data.propagation.folding import BinSum, fold
@@ -24,6 +25,7 @@ from gumtree_core.data.propagation.uncertainty import (
 from gumtree_core.reduction.integration.members import (
     Array,
     Column,
+    Members,
     Split,
     Whole,
 )
@@ -42,7 +44,7 @@ class Part(Protocol):
         """What is to be summed in each bin for it; None for nothing."""
 
     def terms(self, plan: Plan, sums: Array) -> tuple[Term, ...]:
-        """The errors of the bins, in the shape of the result, of what has been summed."""
+        """The errors of the bins of what has been summed, or without a column of the pattern's own sums."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,15 @@ class _Own:
 
 
 @dataclass(frozen=True)
+class _Counts(_Own):
+    """The errors of the very counts that are summed: their sums are the variances."""
+
+    @property
+    def column(self) -> Column | None:
+        return None
+
+
+@dataclass(frozen=True)
 class _Independent:
     """The variance of each pixel, with all that pixels share left out of account."""
 
@@ -101,11 +112,23 @@ class _Independent:
         return Uncertainty.of(sums).terms
 
 
-def error_parts(pattern: Dataset, weights: Array | None) -> Sequence[Part] | None:
+@dataclass(frozen=True)
+class _IndependentCounts:
+    """The same of counts that are summed."""
+
+    column = None
+
+    def terms(self, plan: Plan, sums: Array) -> tuple[Term, ...]:
+        return Uncertainty.of(sums).terms
+
+
+def error_parts(pattern: Dataset, weights: Array | None, members: Members) -> Sequence[Part] | None:
     """The errors of a pattern one by one; None where they are related, and `general` is to be used."""
     uncertainty, shape = pattern.uncertainty, pattern.shape
     if not uncertainty:
         return ()
+    if weights is None and isinstance(members, Whole) and _of_counts(uncertainty, pattern.values):
+        return (_IndependentCounts() if independent() else _Counts(uncertainty.terms[0], _ONE, 1.0, _ONE),)
     if independent():
         variances = np.ascontiguousarray(pattern.variances, dtype=np.float64).reshape(-1)
         return (_Independent(Column(_ONE if weights is None else weights, variances)),)
@@ -113,6 +136,22 @@ def error_parts(pattern: Dataset, weights: Array | None) -> Sequence[Part] | Non
     if not all(_simple(term, strides, size) for term in uncertainty.terms):
         return None
     return [_part(term, weights, size) for term in uncertainty.terms]
+
+
+def _of_counts(uncertainty: Uncertainty, values: NDArray[Any]) -> bool:
+    """Whether the errors are those that counting gives the values, and nothing else."""
+    (term, *others) = uncertainty.terms
+    counts = getattr(term.source, "counts", None)
+    return (
+        counts is not None
+        and not others
+        and term.coefficient.size == 1
+        and term.coefficient.item() == 1
+        and counts.size == values.size
+        and counts.dtype == values.dtype
+        and counts.ctypes.data == values.ctypes.data
+        and values.flags.c_contiguous
+    )
 
 
 def _part(term: Term, weights: Array | None, size: int) -> Part:

@@ -102,7 +102,7 @@ class Whole:
             pairs = self._run("add_both", _known(columns[0].values), columns[1].variances)
             total, variances = pairs.T[:, : self.number].copy()
             return [total, variances * columns[1].values.item() ** 2]
-        if len(columns) * self.places.size >= PARALLEL:
+        if len(columns) > 1 and len(columns) * self.places.size >= PARALLEL:
             with all_cores() as threads:
                 if threads > 1:
                     return self._at_once(columns)

@@ -161,7 +161,9 @@ class Plan:
         """The plan of the pixels that take part, the sums in its bins and their errors."""
         if pattern.shape != self.shape:
             raise _other_pixels(pattern.name, pattern.shape, self.shape)
-        parts = error_parts(pattern, weights)  # before the values: an expression gives both at once
+        parts = error_parts(
+            pattern, weights, self.members
+        )  # before the values: an expression gives both at once
         mask = pattern.mask
         plan = self if mask is None or not mask.any() else self.without(mask)
         values = pattern.values.reshape(-1)
@@ -178,7 +180,7 @@ class Plan:
         left = iter(others)
         terms: list[Term] = []
         for part, column in zip(parts, columns, strict=True):
-            terms += part.terms(plan, plan.area if column is None else next(left))
+            terms += part.terms(plan, total if column is None else next(left))
         return plan, total, Uncertainty(tuple(terms))
 
     def _result(

@@ -106,7 +106,7 @@ def weights(regions: Regions, shift: Array, rows: int, background: Background) -
     beside = sum(rows_within(each, shift, rows) for each in regions.background)
     assert not isinstance(beside, int)
     number = beside.sum(axis=1)
-    if np.any(number < (1 if background == "mean" else 2)):
+    if np.any(number < (1 if background == "mean" else 2) - 1e-9):
         raise GumtreeError(
             "NO_BACKGROUND",
             f"There are too few rows beside the beam ({regions.foreground[0]:g} to {regions.foreground[1]:g} "
