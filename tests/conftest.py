@@ -18,6 +18,29 @@ def pytest_configure() -> None:
     multiprocessing.set_start_method("spawn", force=True)
     settings.register_profile("untimed", deadline=None)  # the first use of a kernel may compile it
     settings.load_profile("untimed")
+    import tango.test_context
+
+    tango.test_context.DeviceProxy = _reachable
+
+
+def _reachable(name: str) -> Any:
+    """A proxy of a device of a test context, once it answers.
+
+    Tango gives up a connection after 0.2 s, which a busy machine may need, and refuses another within 1 s.
+    """
+    import tango
+
+    proxy = tango.DeviceProxy(name)
+    for attempt in range(10):
+        try:
+            proxy.ping()
+        except tango.DevFailed as error:
+            if attempt == 9 or error.args[0].reason != "API_CantConnectToDevice":
+                raise
+            time.sleep(1)  # nothing tells when Tango allows it again
+        else:
+            break
+    return proxy
 
 
 ARRIVAL = 0.05

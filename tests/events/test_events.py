@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
 
@@ -130,13 +132,16 @@ def test_written_events_are_read_again(tmp_path):
 
 
 def test_what_is_written_validates_as_nexus(tmp_path):
-    validate = pytest.importorskip("nexusformat.nexus.validate", reason="nexusformat is not installed")
+    pytest.importorskip("nexusformat", reason="nexusformat is not installed")
     path = write_nexus_events(tmp_path / "events.nxs", made(4))
 
-    validator = validate.FileValidator(str(path))
-    validator.validate()
-
-    assert validate.logger.total["error"] == 0
+    program = (  # in a process of its own: it changes how NumPy prints
+        "import sys; from nexusformat.nexus.validate import FileValidator, logger\n"
+        "FileValidator(sys.argv[1]).validate(); print('errors', logger.total['error'])"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert "errors 0" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_file_of_events_is_loaded_as_a_run(tmp_path):
