@@ -65,13 +65,12 @@ class ScanInstrument:
         """All motors but the actuator; those that do not answer are told to `problem` and left out."""
         found = []
         for name in self.motors:
+            if actuator is not None and name == actuator.name:
+                continue
             try:
-                motor = self.movable(name)
+                found.append(self.movable(name))
             except GumtreeError as error:
                 problem(error)
-                continue
-            if motor is not actuator:
-                found.append(motor)
         return found
 
     def counter(self) -> PresetCounter:
@@ -102,7 +101,8 @@ class ScanInstrument:
 
     def _once(self, device: str, connect: Callable[[], Role]) -> Role:
         if device not in self._connected:
-            self._connected[device] = connect()
+            # Two threads may come here at a time: the first object is the one that both use.
+            return self._connected.setdefault(device, connect())  # type: ignore[return-value]
         return self._connected[device]  # type: ignore[return-value]
 
 
