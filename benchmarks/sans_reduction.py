@@ -36,9 +36,10 @@ def main() -> None:
         dark = poisson(dark_counts, 0, dims=("y", "x")) / DARK_SECONDS
         sensitivity = Dataset(seen, np.full(shape, 2.5e-4), dims=("y", "x"))  # as of a file
         even = 1 / (sensitivity * Dataset(DETECTOR.relative_solid_angle, dims=("y", "x")))
-        factor = even / at_angle(scalar(0.7, 0.01), DETECTOR.cosine) / scalar(0.1, 0.001)
+        scale = scalar(0.1, 0.001)
+        factor = even / at_angle(scalar(0.7, 0.01), DETECTOR.cosine) / scale
         cell = (poisson(cell_counts, 0, dims=("y", "x")) / SECONDS - dark) / scalar(0.9, 0.01)
-        background = dark * factor + cell * even / scalar(0.1, 0.001)
+        background = dark * factor + cell * even / scale
         for part in (factor, background):
             assert part.values is not None
             assert part.uncertainty is not None

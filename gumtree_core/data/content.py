@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,23 +11,35 @@ from numpy.typing import NDArray
 
 from gumtree_core.data.axis import read_only
 from gumtree_core.data.propagation.selection import Array, Selection, Shape
-from gumtree_core.data.propagation.uncertainty import Floats, Source, Uncertainty
+from gumtree_core.data.propagation.uncertainty import CountSource, Floats, Source, Term, Uncertainty
 
 MOST_TERMS = 64
 """Terms of an operand up to which an expression is fused."""
-_CASTS = {"float64": 0, "int16": 1, "uint16": 2, "int32": 3, "uint32": 4, "int64": 5, "uint64": 6}
+_CASTS = {
+    np.dtype(name): cast
+    for cast, name in enumerate(("float64", "int16", "uint16", "int32", "uint32", "int64", "uint64"))
+}
+OWN, SHARED, COUNTED = range(3)
+"""Whether each element has a variance of its own, all share one, or each is its own, as with counts."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LeafTerm:
     """One source behind an operand; an address, or a number where the same stands behind all elements."""
 
     source: Source
     selection: Selection
-    shared: bool
+    sort: int
     variance: int | float
     scaled: bool
     coefficient: int | float
+    size: int
+    """Elements of the source that stand behind the operand; 0 where it is one."""
+
+    @cached_property
+    def key(self) -> tuple[str, int, int]:
+        """The same for terms that have an error in common, element by element."""
+        return self.source.id, self.selection.offset, self.size
 
     @property
     def plain(self) -> bool:
@@ -40,7 +52,7 @@ class Leaf:
     """An operand of a fused expression, as the kernel sees it.
 
     `kind` is the same for all operands that need the same program: type of the values (-1: a number) and, for
-    each term, whether variance and coefficient are numbers.
+    each term, of which sort its variance is, and whether its coefficient is 1, a number or an array.
     """
 
     kind: tuple[Any, ...]
@@ -58,7 +70,8 @@ class Content:
     """Values and their errors, as arrays."""
 
     __slots__ = (
-        "_leaf", "_variances", "complex", "dtype", "leaves", "shape", "tree", "uncertainty", "values",
+        "_leaf", "_negated", "_variances", "complex", "dtype", "leaves", "shape", "tree", "uncertainty",
+        "values",
     )  # fmt: skip
 
     pending: ClassVar[bool] = False
@@ -74,6 +87,7 @@ class Content:
         self.uncertainty = uncertainty
         self._variances = variances
         self._leaf: Leaf | bool | None = None
+        self._negated: dict[int, Term] = {}
 
     @property
     def variances(self) -> Floats | None:
@@ -81,6 +95,15 @@ class Content:
         if self._variances is None and self.uncertainty:
             self._variances = read_only(self.uncertainty.variances(self.values.shape))
         return self._variances
+
+    def term(self, number: int, sign: float) -> Term:
+        """A term, or its negative; the same object each time, so that others may remember what it gave."""
+        found = self.uncertainty.terms[number]
+        if sign > 0:
+            return found
+        if number not in self._negated:
+            self._negated[number] = Term(found.source, found.selection, read_only(-found.coefficient))
+        return self._negated[number]
 
     @property
     def leaf(self) -> Leaf | None:
@@ -116,10 +139,8 @@ def _number(value: float) -> Number:
 
 def _leaf(values: Array, uncertainty: Uncertainty) -> Leaf | None:
     number = values.size == 1
-    cast = -1 if number else _CASTS.get(values.dtype.name, -2)
-    if cast == -2 or (number and values.dtype.name not in _CASTS):
-        return None
-    if not (values.size and values.flags.c_contiguous and values.dtype.isnative):
+    cast = _CASTS.get(values.dtype)
+    if cast is None or not (values.size and values.flags.c_contiguous):
         return None
     if len(uncertainty.terms) > MOST_TERMS:
         return None
@@ -135,21 +156,28 @@ def _leaf(values: Array, uncertainty: Uncertainty) -> Leaf | None:
             return None
         if scaled and (coefficient.shape != values.shape or not coefficient.flags.c_contiguous):
             return None
-        at = source.variances.ctypes.data + 8 * selection.offset
+        variance: int | float = 0
+        if shared:
+            sort, variance = SHARED, float(source.variances[selection.offset])
+        elif type(source) is CountSource and source.are(values):
+            sort = COUNTED
+        else:
+            sort, variance = OWN, source.variances.ctypes.data + 8 * selection.offset
         terms.append(
             LeafTerm(
                 source,
                 selection,
-                shared,
-                float(source.variances[selection.offset]) if shared else at,
+                sort,
+                variance,
                 scaled,
                 coefficient.ctypes.data if scaled else float(coefficient.item()),
+                0 if shared else values.size,
             )
         )
     # Whether a coefficient is 1 is worth a program of its own.
-    kinds = ((term.shared, 2 if term.scaled else int(term.coefficient != 1.0)) for term in terms)
+    kinds = ((term.sort, 2 if term.scaled else int(term.coefficient != 1.0)) for term in terms)
     value = float(values.item()) if number else values.ctypes.data
     plain = all(term.plain for term in terms)
     numbers = (value, *(number for term in terms for number in (term.variance, term.coefficient)))
     identities = tuple(term.source.identity for term in terms)
-    return Leaf((cast, *kinds), values.size, tuple(terms), plain, numbers, identities)
+    return Leaf((-1 if number else cast, *kinds), values.size, tuple(terms), plain, numbers, identities)

@@ -261,3 +261,43 @@ def test_what_has_the_last_dimensions_begins_again(shape):
     assert_allclose(whole.variances[~whole.mask], expected[~whole.mask])
     assert pending(flood * frames)
     assert_array_equal((flood / frames).values, flood.values / frames.values)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_errors_of_an_operand_that_are_passed_on_are_those_of_each_step(sign):
+    """Of a - b, what b is made of stays as it is but for the sign."""
+    flood = Dataset(np.linspace(1, 2, 50), np.full(50, 0.01))
+    known = counts(50, 1) * flood / scalar(3.0, 0.1)
+    assert known.values is not None
+    assert known.uncertainty
+    a, b = counts(50, 2), counts(50, 3)
+    total = a + known if sign > 0 else a - known
+    twice = b - known + known
+    slope_counts, slope_flood = flood.values / 3, counts(50, 1).values / 3
+    expected = (
+        a.variances
+        + slope_counts**2 * counts(50, 1).variances
+        + slope_flood**2 * 0.01
+        + (known.values / 3) ** 2 * 0.01
+    )
+
+    assert_allclose(total.variances, expected, rtol=1e-12)
+    assert_allclose(twice.variances, b.variances, rtol=1e-9)
+    assert_allclose((known - known).variances, 0, atol=1e-9)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_sources_of_a_forked_process_are_not_those_of_its_parent():
+    code = (
+        "import os, sys\n"
+        "from gumtree_core.data import Dataset\n"
+        "read, write = os.pipe()\n"
+        "name = lambda: Dataset([4.0], [1.0]).uncertainty.terms[0].source.id\n"
+        "first = name()\n"
+        "if os.fork() == 0:\n"
+        "    os.write(write, name().encode())\n"
+        "    os._exit(0)\n"
+        "mine, theirs = name(), os.read(read, 200).decode()\n"
+        "sys.exit(len({first, mine, theirs}) != 3)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

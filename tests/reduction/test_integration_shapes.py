@@ -313,3 +313,28 @@ def test_errors_of_counts_are_summed_with_them_or_alone_alike(mode, split):
         assert together.values == pytest.approx(alone.values)
         assert together.variances == pytest.approx(alone.variances)
         assert together.covariance() == pytest.approx(alone.covariance())
+
+
+@BOTH
+def test_frames_after_the_first_have_the_errors_that_each_would_have_alone(split):
+    """A plan remembers the sums of what stays, here of the background; another mask is another plan."""
+    rng = np.random.default_rng(5)
+    flood = Dataset(rng.uniform(0.9, 1.1, MAP.shape), np.full(MAP.shape, 1e-3), dims=("y", "x"))
+    transmission = scalar(0.7, 0.05)
+    background = frame(9, 2.0) / flood + transmission * frame(10, 3.0)
+    factor = 1 / (flood * transmission)
+    for part in (background, factor):
+        assert part.values is not None
+        assert part.uncertainty
+    plan = circle(MAP, ALL, split=split)
+    masks = [np.zeros(MAP.shape, bool), MAP.q < 0.01, MAP.q < 0.01, MAP.qx > 0.02]
+
+    for k, mask in enumerate(masks):
+        pattern = (frame(k, 40.0) * factor - background).with_masks(some=mask)
+        found = plan.average(pattern)
+        alone = circle(MAP, ALL, split=split).average(pattern)
+        sure = ~np.isnan(alone.values)
+
+        assert np.array_equal(found.values, alone.values, equal_nan=True)
+        assert np.array_equal(found.variances, alone.variances, equal_nan=True)
+        assert np.array_equal(found.covariance()[np.ix_(sure, sure)], alone.covariance()[np.ix_(sure, sure)])

@@ -6,9 +6,11 @@ import threading
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gumtree_core.data.expressions.opcodes import LINE
-from gumtree_core.data.propagation.uncertainty import Floats
+
+Floats = NDArray[np.float64]
 
 SMALLEST = 1 << 16
 """Bytes below which NumPy's own allocation is as fast."""

@@ -51,7 +51,7 @@ def defer(function: np.ufunc, inputs: tuple[Any, ...]) -> Dataset | None:
 
 def unary(ds: Dataset, operation: int) -> Dataset | None:
     """Put off a function of one Dataset; None if it must be done at once."""
-    content = ds.content
+    content = _known(ds.content)
     unit = _unit(operation, ds.unit, "")
     if unit is None or not (content.pending or content.leaf):
         return None
@@ -64,7 +64,7 @@ def binary(left: Any, right: Any, operation: int) -> Dataset | None:
     a: Any
     b: Any
     if type(left) is type(right):
-        a, b = left.content, right.content
+        a, b = _known(left.content), _known(right.content)
         if not ((a.pending or a.leaf) and (b.pending or b.leaf)):
             return None
         met = _meet(left, right)
@@ -74,13 +74,13 @@ def binary(left: Any, right: Any, operation: int) -> Dataset | None:
         unit = _unit(operation, left.unit, right.unit)
         past: History = Past(left.past, right.past, _SYMBOLS[operation], left.naming, right.naming)
     elif type(right) in _NUMBERS:
-        a, b = left.content, _number(right)
+        a, b = _known(left.content), _number(right)
         if b is None or not (a.pending or a.leaf):
             return None
         lead, masks, unit = left, left.declared_masks, _unit(operation, left.unit, "")
         past = Past(left.past, None, _SYMBOLS[operation], left.naming, b.value)
     elif type(left) in _NUMBERS:
-        a, b = _number(left), right.content
+        a, b = _number(left), _known(right.content)
         if a is None or not (b.pending or b.leaf):
             return None
         lead, masks, unit = right, right.declared_masks, _unit(operation, "", right.unit)
@@ -105,6 +105,11 @@ def _made(
     if content.complex and not fusible(content):
         return None
     return lead.with_content(content, unit, history, masks)
+
+
+def _known(content: Any) -> Any:
+    """As arrays, where all its numbers are there, so that they are not made again."""
+    return content.settled() if content.pending and content.ready else content
 
 
 def _settled(operand: Any) -> Any:

@@ -32,9 +32,9 @@ def execute(
     values: Floats,
     variances: Floats,
     size: int,
-    derivatives: Sequence[Floats] = (),
+    derivatives: Sequence[int] = (),
 ) -> bool:
-    """Run a plan; False where a number was not finite."""
+    """Run a plan; False where a number was not finite. `derivatives` are addresses of results."""
     compiled = _kernels or kernels()
     numbers: list[int | float] = []
     alike = True
@@ -50,8 +50,8 @@ def execute(
         found, steps = list(found), steps.copy()
         for at, what in enumerate(plan.wanted):
             if type(what) is int and what <= DERIVATIVE:
-                found[at] = derivatives[DERIVATIVE - what].ctypes.data
-                steps[at] = 0 if plan.uniform[DERIVATIVE - what] else 8
+                found[at] = derivatives[DERIVATIVE - what]
+                steps[at] = 0 if plan.derivatives[DERIVATIVE - what].uniform else 8
     arguments = (
         plan.program, np.array(found, dtype=np.int64), steps,
         _NO_PERIODS if alike else _periods(plan, leaves, size), plan.blocks, plan.constant_blocks,

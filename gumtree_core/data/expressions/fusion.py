@@ -9,7 +9,7 @@ done again one after the other, so that the element is masked as `arithmetic` sa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import accumulate, combinations
 from math import prod
 from typing import Any, ClassVar
 
@@ -153,6 +153,16 @@ class Pending:
         return self._uncertainty
 
     @property
+    def ready(self) -> bool:
+        """Whether its numbers and errors are there and can be used as one array each."""
+        return (
+            self._done
+            and self._undefined is None
+            and self._uncertainty is not None
+            and self.settled().leaf is not None
+        )
+
+    @property
     def leaf(self) -> Leaf | None:
         """As an operand of a further expression."""
         return self.settled().leaf
@@ -278,21 +288,21 @@ class _Expression:
         return len(self.leaves) - 1
 
     def _group(self) -> None:
-        known: dict[tuple[str, int, bool, int], int] = {}
+        known: dict[tuple[str, int, int], int] = {}
+        identities = set()
         for n, leaf in enumerate(self.leaves):
             for number, term in enumerate(leaf.terms):
-                size = 0 if term.shared else leaf.size
-                key = (term.source.id, term.selection.offset, term.shared, size)
-                group = known.setdefault(key, len(known))
+                group = known.setdefault(term.key, len(known))
                 if group == len(self.sources):
                     self.sources.append(term)
-                else:
+                    identities.add(term.key[0])
+                elif self.sources[group].source is not term.source:
                     self.sources[group].source.same(term.source)
                 self.groups.append((n, number, group))
         sources = [term.source for term in self.sources]
-        if len({source.id for source in sources}) < len(sources):
+        if len(identities) < len(sources):
             raise _NotFused  # parts of a source meet other parts of it
-        if not all(term.plain for term in self.sources) and any(
+        if not all(leaf.plain for leaf in self.leaves) and any(
             not one.relatives.isdisjoint(other.relatives) for one, other in combinations(sources, 2)
         ):
             raise _NotFused
@@ -382,17 +392,33 @@ def _terms(root: Pending, values: Floats) -> Uncertainty | None:
         "both" if too else "derivatives",
         lambda: program.derivatives(nodes, expression.kinds, tuple(expression.groups), too),
     )
-    one = (1,) * len(root.shape)
-    outputs = [np.empty(BLOCK) if same else buffers.empty(root.size) for same in plan.uniform]
-    if not execute(plan, expression.leaves, values, NONE, root.size, outputs):
+    ndim, size = len(root.shape), root.size
+    lengths = [BLOCK if each.uniform else 0 if each.passed else size for each in plan.derivatives]
+    memory = buffers.empty(sum(lengths))  # of one piece: to get many costs as much as to fill small ones
+    starts = list(accumulate(lengths, initial=0))
+    address = memory.ctypes.data
+    if not execute(plan, expression.leaves, values, NONE, size, [address + 8 * start for start in starts]):
         return None
     terms = []
-    for found, out, same in zip(expression.sources, outputs, plan.uniform, strict=True):
-        selection = found.selection
-        if len(selection.strides) < len(one):
-            selection = selection.rearranged(_spread(len(selection.strides), len(one)))
-        terms.append(Term(found.source, selection, out[:1].reshape(one) if same else out.reshape(root.shape)))
+    for found, start, each in zip(expression.sources, starts, plan.derivatives, strict=False):
+        if each.passed:
+            leaf, number = each.passed
+            term = expression.keep[leaf].term(number, each.sign)
+        else:
+            out = memory[start : start + 1] if each.uniform else memory[start : start + size]
+            out = out.reshape((1,) * ndim if each.uniform else root.shape)
+            term = Term(found.source, found.selection, out)
+        terms.append(_in_dimensions(term, ndim))
     return Uncertainty(tuple(terms))
+
+
+def _in_dimensions(term: Term, ndim: int) -> Term:
+    """With dimensions in front that an operand did not have."""
+    own, coefficient = term.selection, term.coefficient
+    if len(own.strides) == coefficient.ndim == ndim:
+        return term
+    selection = own.rearranged(_spread(len(own.strides), ndim))
+    return Term(term.source, selection, rearrange(coefficient, _spread(coefficient.ndim, ndim)))
 
 
 def _remember(key: Any, plan: Plan) -> None:

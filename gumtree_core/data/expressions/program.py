@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gumtree_core.data.content import COUNTED, SHARED
 from gumtree_core.data.expressions import opcodes as k
 
 ADD, SUB, MUL, DIV, NEG, SQUARE, SQRT = range(7)
@@ -29,6 +30,18 @@ Wanted = int | float | tuple[int, int]
 Pick = Callable[[Sequence[int | float]], tuple[int | float, ...]]
 Adjoint = tuple[float, int | None]
 """A derivative: a sign, and the block that holds it; None for 1."""
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """Of the result by a source."""
+
+    uniform: bool = False
+    """Whether it is the same for all elements."""
+    passed: tuple[int, int] | None = None
+    """Leaf and term that have it already, so that it need not be calculated."""
+    sign: float = 1.0
+    """Of what is passed."""
 
 
 @dataclass
@@ -49,8 +62,8 @@ class Plan:
     blocks: int
     constant_blocks: NDArray[np.int64]
     constants: Pick | None
-    uniform: tuple[bool, ...] = ()
-    """Of each derivative: whether it is the same for all elements."""
+    derivatives: tuple[Derivative, ...] = ()
+    """What each derivative is."""
 
 
 @dataclass
@@ -63,6 +76,7 @@ class _Builder:
     constants: dict[Wanted, int] = field(default_factory=dict)
     blocks: int = 0
     leaves: dict[int, Adjoint] = field(default_factory=dict)
+    values_of: dict[int, int] = field(default_factory=dict)
 
     def place(self, what: Wanted, step: int = 8) -> int:
         """Where an array stands."""
@@ -89,6 +103,10 @@ class _Builder:
 
     def leaf(self, n: int) -> int:
         """Where the values of a leaf are, as float64."""
+        self.values_of[n] = at = self._leaf(n)
+        return at
+
+    def _leaf(self, n: int) -> int:
         cast = self.kinds[n][0]
         if cast == -1:
             return self.number((n, 0))
@@ -99,8 +117,10 @@ class _Builder:
         return self.emit(operation, self.place((n, 0), size))
 
     def variance(self, n: int, term: int) -> int:
-        shared, _ = self.kinds[n][1 + term]
-        return (self.number if shared else self.place)((n, 1 + 2 * term))
+        sort, _ = self.kinds[n][1 + term]
+        if sort == COUNTED:
+            return self.values_of[n]
+        return (self.number if sort == SHARED else self.place)((n, 1 + 2 * term))
 
     def values(self, out: int) -> list[int]:
         """Emit the values of all nodes; the last goes to `out`."""
@@ -182,7 +202,7 @@ class _Builder:
             result.append(own or (operation != -1 and right >= 0 and result[right]))
         return result
 
-    def plan(self, uniform: tuple[bool, ...] = ()) -> Plan:
+    def plan(self, derivatives: tuple[Derivative, ...] = ()) -> Plan:
         before = list(accumulate((2 * len(kind) - 1 for kind in self.kinds), initial=0))
         fixed: list[int | float] = []
 
@@ -203,7 +223,7 @@ class _Builder:
             ),
             constants=_pick([at(what) for what in self.constants]) if self.constants else None,
             fixed=tuple(fixed),
-            uniform=uniform,
+            derivatives=derivatives,
         )
 
 
@@ -247,15 +267,30 @@ def derivatives(
     """The derivative by each source, in the order of the groups, and the values if they are wanted too."""
     builder = _Builder(nodes, kinds)
     at = builder.values(builder.place(k.OUT) if with_values else builder.block())
-    uniform = []
+    found: list[Derivative] = []
     for number, members in enumerate(_by_group(groups).values()):
+        passed = _passed(builder, at, members)
+        if passed is not None:
+            found.append(passed)
+            continue
         sign, place = _derivative(builder, at, members)
         out = builder.place(k.DERIVATIVE - number)
         same = place is None or place in builder.constants.values()
         source = builder.number(1.0) if place is None else place
         builder.emit(k.COPY if sign > 0 else k.NEG, source, out=out)
-        uniform.append(same)
-    return builder.plan(tuple(uniform))
+        found.append(Derivative(uniform=same))
+    return builder.plan(tuple(found))
+
+
+def _passed(builder: _Builder, at: list[int], members: list[tuple[int, int]]) -> Derivative | None:
+    """A derivative that is an operand's own, as that of a - b by what b is made of; None for others."""
+    if len(members) > 1:
+        return None
+    ((n, term),) = members
+    sign, place = _leaves(builder, at)[n]
+    if place is not None or builder.kinds[n][1 + term][1] != 2:
+        return None
+    return Derivative(passed=(n, term), sign=sign)
 
 
 def _by_group(groups: tuple[tuple[int, int, int], ...]) -> dict[int, list[tuple[int, int]]]:
@@ -265,9 +300,14 @@ def _by_group(groups: tuple[tuple[int, int, int], ...]) -> dict[int, list[tuple[
     return members
 
 
+def _leaves(builder: _Builder, at: list[int]) -> dict[int, Adjoint]:
+    builder.leaves = builder.leaves or builder.adjoints(at)
+    return builder.leaves
+
+
 def _derivative(builder: _Builder, at: list[int], members: list[tuple[int, int]]) -> Adjoint:
     """The derivative of the result by one source."""
-    leaves = builder.leaves = builder.leaves or builder.adjoints(at)
+    leaves = _leaves(builder, at)
     parts: list[Adjoint] = []
     for n, term in members:
         sort = builder.kinds[n][1 + term][1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any, TypeAlias
 
@@ -63,7 +64,7 @@ class Selection:
     @classmethod
     def whole(cls, shape: Shape) -> Selection:
         """Select every element once, in C order."""
-        return cls(0, tuple(prod(shape[k + 1 :]) if shape[k] > 1 else 0 for k in range(len(shape))))
+        return _whole(shape)
 
     @classmethod
     def of_table(cls, table: NDArray[np.intp]) -> Selection:
@@ -147,3 +148,8 @@ class Selection:
             else:
                 strides.append(0)
         return Selection(offset, tuple(strides))
+
+
+@lru_cache(maxsize=1024)
+def _whole(shape: Shape) -> Selection:
+    return Selection(0, tuple(prod(shape[k + 1 :]) if shape[k] > 1 else 0 for k in range(len(shape))))

@@ -16,6 +16,8 @@ was made of, so that it may meet its own summands again; a larger one does not, 
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
 import sys
 import uuid
 import warnings
@@ -23,13 +25,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gumtree_core.data.expressions import buffers
 from gumtree_core.data.propagation.selection import (
     Array,
     Selection,
@@ -50,7 +53,30 @@ TERMS = 64
 """Terms up to which an array keeps each: a running sum of frames would otherwise grow with every frame."""
 
 _mode: ContextVar[Mode] = ContextVar("errors", default="exact")
-_ONE = np.ones(())
+_process = uuid.uuid4().hex
+_numbers = itertools.count()
+
+
+def _new_identity() -> str:
+    """Name a source as no other is named, in any process."""
+    return f"{_process}-{next(_numbers)}"
+
+
+def _after_fork() -> None:
+    global _process
+    _process = uuid.uuid4().hex
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@lru_cache(maxsize=64)
+def _one(ndim: int) -> Floats:
+    """The coefficient 1, of so many dimensions."""
+    one = np.ones((1,) * ndim)
+    one.setflags(write=False)
+    return one
 
 
 class CorrelationWarning(UserWarning):
@@ -226,7 +252,7 @@ class CountSource(Source):
 
     def __init__(self, counts: NDArray[np.integer], identity: str = "") -> None:
         self.counts = counts
-        self.identity = identity or uuid.uuid4().hex
+        self.identity = identity or _new_identity()
         self.recipe = None
         self.ancestors = frozenset()
         self.correlated = False
@@ -236,8 +262,20 @@ class CountSource(Source):
     def variances(self) -> Floats:  # type: ignore[override]
         """(n,), of each element."""
         if self._variances is None:
-            self._variances = self.counts.astype(np.float64)
+            variances = buffers.empty(self.counts.size)
+            np.copyto(variances, self.counts)
+            self._variances = variances
         return self._variances
+
+    def are(self, values: Array) -> bool:
+        """Whether these are the very counts."""
+        counts = self.counts
+        return (
+            counts.size == values.size
+            and counts.dtype == values.dtype
+            and counts.ctypes.data == values.ctypes.data
+            and values.flags.c_contiguous
+        )
 
     def __reduce__(self) -> Any:
         return Source, (self.variances, self.identity)
@@ -272,14 +310,14 @@ class Uncertainty:
     def of(cls, variances: Array, identity: str = "") -> Uncertainty:
         """Make an array of independent errors; its memory is shared."""
         flat = np.ascontiguousarray(variances, dtype=np.float64).reshape(-1)
-        one = np.ones((1,) * variances.ndim)
-        return cls((Term(Source(flat, identity or uuid.uuid4().hex), Selection.whole(variances.shape), one),))
+        source = Source(flat, identity or _new_identity())
+        return cls((Term(source, Selection.whole(variances.shape), _one(variances.ndim)),))
 
     @classmethod
     def of_counts(cls, counts: NDArray[np.integer], identity: str = "") -> Uncertainty:
         """Make the errors of counts, whose variances are the counts; their memory is shared."""
         source = CountSource(np.ascontiguousarray(counts).reshape(-1), identity)
-        return cls((Term(source, Selection.whole(counts.shape), np.ones((1,) * counts.ndim)),))
+        return cls((Term(source, Selection.whole(counts.shape), _one(counts.ndim)),))
 
     def __bool__(self) -> bool:
         return bool(self.terms)
@@ -302,7 +340,8 @@ class Uncertainty:
             if one.source is other.source or one.source.base.id == other.source.base.id:
                 total = total + 2.0 * one.coefficient * other.coefficient * one.covariance(other, shape)
         # What cancels leaves a rounding error, which may be negative.
-        return np.broadcast_to(np.maximum(total, 0.0) if related else total, shape)
+        total = np.maximum(total, 0.0) if related else total
+        return total if total.shape == shape else np.broadcast_to(total, shape)
 
     def scaled(self, factor: Array | float) -> Uncertainty:
         """Multiply the coefficients by an array of as many dimensions, or a number."""

@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gumtree_core.data import Dataset
 from gumtree_core.data.propagation.folding import BinSum, fold
@@ -17,6 +16,7 @@ from gumtree_core.data.propagation.restricting import restricted
 from gumtree_core.data.propagation.selection import Selection
 from gumtree_core.data.propagation.uncertainty import (
     REMEMBERED,
+    CountSource,
     Source,
     Term,
     Uncertainty,
@@ -43,6 +43,10 @@ class Part(Protocol):
     def column(self) -> Column | None:
         """What is to be summed in each bin for it; None for nothing."""
 
+    @property
+    def remembered(self) -> Term | None:
+        """What the column is made of, if of nothing else: where it comes again, the sums are the same."""
+
     def terms(self, plan: Plan, sums: Array) -> tuple[Term, ...]:
         """The errors of the bins of what has been summed, or without a column of the pattern's own sums."""
 
@@ -53,6 +57,7 @@ class _Shared:
 
     term: Term
     coefficients: Array
+    remembered: Term | None
 
     @property
     def column(self) -> Column | None:
@@ -72,6 +77,7 @@ class _Own:
     coefficients: Array
     factor: float
     variances: Array
+    remembered: Term | None
 
     @property
     def column(self) -> Column | None:
@@ -89,8 +95,8 @@ class _Own:
             if self.coefficients.size > 1:
                 state.update(self.coefficients.tobytes())
             source = Source(sums.reshape(-1), state.hexdigest()[:32], ancestors=term.source.relatives)
-        factor = np.full((1,) * len(plan.axes), self.factor)
-        return (Term(source, plan.selection, factor),)
+        factor = _ONE if self.factor == 1 else np.array([self.factor])
+        return (Term(source, plan.selection, factor.reshape((1,) * len(plan.axes))),)
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,7 @@ class _Independent:
     """The variance of each pixel, with all that pixels share left out of account."""
 
     column: Column
+    remembered = None
 
     def terms(self, plan: Plan, sums: Array) -> tuple[Term, ...]:
         return Uncertainty.of(sums).terms
@@ -117,6 +124,7 @@ class _IndependentCounts:
     """The same of counts that are summed."""
 
     column = None
+    remembered = None
 
     def terms(self, plan: Plan, sums: Array) -> tuple[Term, ...]:
         return Uncertainty.of(sums).terms
@@ -124,46 +132,51 @@ class _IndependentCounts:
 
 def error_parts(pattern: Dataset, weights: Array | None, members: Members) -> Sequence[Part] | None:
     """The errors of a pattern one by one; None where they are related, and `general` is to be used."""
-    uncertainty, shape = pattern.uncertainty, pattern.shape
+    shape = pattern.shape
+    if weights is None and isinstance(members, Whole) and _are_counts(pattern):
+        term = pattern.uncertainty.terms[0]
+        return (_IndependentCounts() if independent() else _Counts(term, _ONE, 1.0, _ONE, None),)
+    if independent():
+        variances = pattern.variances
+        if variances is None:
+            return ()
+        flat = np.ascontiguousarray(variances, dtype=np.float64).reshape(-1)
+        return (_Independent(Column(_ONE if weights is None else weights, flat)),)
+    uncertainty = pattern.uncertainty
     if not uncertainty:
         return ()
-    if weights is None and isinstance(members, Whole) and _of_counts(uncertainty, pattern.values):
-        return (_IndependentCounts() if independent() else _Counts(uncertainty.terms[0], _ONE, 1.0, _ONE),)
-    if independent():
-        variances = np.ascontiguousarray(pattern.variances, dtype=np.float64).reshape(-1)
-        return (_Independent(Column(_ONE if weights is None else weights, variances)),)
     strides, size = Selection.whole(shape).strides, prod(shape)
     if not all(_simple(term, strides, size) for term in uncertainty.terms):
         return None
     return [_part(term, weights, size) for term in uncertainty.terms]
 
 
-def _of_counts(uncertainty: Uncertainty, values: NDArray[Any]) -> bool:
+def _are_counts(pattern: Dataset) -> bool:
     """Whether the errors are those that counting gives the values, and nothing else."""
-    (term, *others) = uncertainty.terms
-    counts = getattr(term.source, "counts", None)
+    if pattern.dtype.kind not in "iu":
+        return False
+    values, terms = pattern.values, pattern.uncertainty.terms
     return (
-        counts is not None
-        and not others
-        and term.coefficient.size == 1
-        and term.coefficient.item() == 1
-        and counts.size == values.size
-        and counts.dtype == values.dtype
-        and counts.ctypes.data == values.ctypes.data
-        and values.flags.c_contiguous
+        len(terms) == 1
+        and isinstance(terms[0].source, CountSource)
+        and terms[0].coefficient.size == 1
+        and terms[0].coefficient.item() == 1
+        and terms[0].source.are(values)
     )
 
 
 def _part(term: Term, weights: Array | None, size: int) -> Part:
     coefficients = np.ascontiguousarray(term.coefficient).reshape(-1)
+    remembered = term if weights is None else None
     if term.selection.is_constant:
-        return _Shared(term, coefficients if weights is None else coefficients * weights)
+        return _Shared(term, coefficients if weights is None else coefficients * weights, remembered)
     factor = 1.0
     if coefficients.size == 1:
         factor, coefficients = coefficients.item(), _ONE
     at = term.selection.offset
     variances = term.source.variances[at : at + size]
-    return _Own(term, coefficients if weights is None else coefficients * weights, factor, variances)
+    weighed = coefficients if weights is None else coefficients * weights
+    return _Own(term, weighed, factor, variances, remembered)
 
 
 def _simple(term: Term, whole: tuple[int, ...], size: int) -> bool:

@@ -18,48 +18,44 @@ _options = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @numba.njit(**_options)
-def add_range(places: Array, values: Array, number: int, start: int, stop: int) -> Array:
-    """As `add`, of the pixels from `start` to `stop`."""
+def add_part(places: Array, values: Array, number: int) -> Array:
+    """As `add`, in one thread."""
     sums = np.zeros((LANES, number + 1))
-    whole = start + (stop - start) // LANES * LANES
-    for first in range(start, whole, LANES):
+    whole = places.size // LANES * LANES
+    for first in range(0, whole, LANES):
         for lane in range(LANES):
             sums[lane, places[first + lane]] += values[first + lane]
-    for at in range(whole, stop):
+    for at in range(whole, places.size):
         sums[0, places[at]] += values[at]
     return sums.sum(axis=0)
 
 
 @numba.njit(**_options)
-def add_both_range(
-    places: Array, values: Array, variances: Array, number: int, start: int, stop: int
-) -> Array:
-    """As `add_both`, of the pixels from `start` to `stop`."""
+def add_both_part(places: Array, values: Array, variances: Array, number: int) -> Array:
+    """As `add_both`, in one thread."""
     sums = np.zeros((LANES, number + 1, 2))
-    whole = start + (stop - start) // LANES * LANES
-    for first in range(start, whole, LANES):
+    whole = places.size // LANES * LANES
+    for first in range(0, whole, LANES):
         for lane in range(LANES):
             place = places[first + lane]
             sums[lane, place, 0] += values[first + lane]
             sums[lane, place, 1] += variances[first + lane]
-    for at in range(whole, stop):
+    for at in range(whole, places.size):
         sums[0, places[at], 0] += values[at]
         sums[0, places[at], 1] += variances[at]
     return sums.sum(axis=0)
 
 
 @numba.njit(**_options)
-def add_squares_range(
-    places: Array, coefficients: Array, variances: Array, number: int, start: int, stop: int
-) -> Array:
-    """As `add_squares`, of the pixels from `start` to `stop`."""
+def add_squares_part(places: Array, coefficients: Array, variances: Array, number: int) -> Array:
+    """As `add_squares`, in one thread."""
     sums = np.zeros((LANES, number + 1))
-    whole = start + (stop - start) // LANES * LANES
-    for first in range(start, whole, LANES):
+    whole = places.size // LANES * LANES
+    for first in range(0, whole, LANES):
         for lane in range(LANES):
             at = first + lane
             sums[lane, places[at]] += coefficients[at] * coefficients[at] * variances[at]
-    for at in range(whole, stop):
+    for at in range(whole, places.size):
         sums[0, places[at]] += coefficients[at] * coefficients[at] * variances[at]
     return sums.sum(axis=0)
 
@@ -70,7 +66,8 @@ def add(places: Array, values: Array, number: int, threads: int) -> Array:
     size = values.size
     parts = np.zeros((threads, number + 1))
     for part in numba.prange(threads):
-        parts[part] = add_range(places, values, number, part * size // threads, (part + 1) * size // threads)
+        start, stop = part * size // threads, (part + 1) * size // threads
+        parts[part] = add_part(places[start:stop], values[start:stop], number)
     return parts.sum(axis=0)
 
 
@@ -80,9 +77,8 @@ def add_both(places: Array, values: Array, variances: Array, number: int, thread
     size = values.size
     parts = np.zeros((threads, number + 1, 2))
     for part in numba.prange(threads):
-        parts[part] = add_both_range(
-            places, values, variances, number, part * size // threads, (part + 1) * size // threads
-        )
+        start, stop = part * size // threads, (part + 1) * size // threads
+        parts[part] = add_both_part(places[start:stop], values[start:stop], variances[start:stop], number)
     return parts.sum(axis=0)
 
 
@@ -92,27 +88,32 @@ def add_squares(places: Array, coefficients: Array, variances: Array, number: in
     size = coefficients.size
     parts = np.zeros((threads, number + 1))
     for part in numba.prange(threads):
-        parts[part] = add_squares_range(
-            places, coefficients, variances, number, part * size // threads, (part + 1) * size // threads
+        start, stop = part * size // threads, (part + 1) * size // threads
+        parts[part] = add_squares_part(
+            places[start:stop], coefficients[start:stop], variances[start:stop], number
         )
     return parts.sum(axis=0)
 
 
 @numba.njit(parallel=True, **_options)
-def add_columns(places: Array, addresses: Array, sums: Array) -> None:
-    """Sum columns of float64, each in one thread, into sums: (columns, number + 1).
+def add_columns(places: Array, addresses: Array, number: int, threads: int) -> Array:
+    """Sum columns of float64, each in as many parts as there are threads: (columns, number + 1).
 
     `addresses` are those of the arrays, (columns, 2): of what is summed, and 0; or of coefficients and
     variances, of which coefficient^2 variance is summed.
     """
-    for column in numba.prange(len(addresses)):
-        values = floats(addresses[column, 0], places.size)
-        number = sums.shape[1] - 1
+    size, columns = places.size, len(addresses)
+    parts = np.zeros((threads, columns, number + 1))
+    for task in numba.prange(threads * columns):
+        part, column = task // columns, task % columns
+        start, stop = part * size // threads, (part + 1) * size // threads
+        values = floats(addresses[column, 0], size)[start:stop]
         if addresses[column, 1]:
-            variances = floats(addresses[column, 1], places.size)
-            sums[column] = add_squares_range(places, values, variances, number, 0, places.size)
+            variances = floats(addresses[column, 1], size)[start:stop]
+            parts[part, column] = add_squares_part(places[start:stop], values, variances, number)
         else:
-            sums[column] = add_range(places, values, number, 0, places.size)
+            parts[part, column] = add_part(places[start:stop], values, number)
+    return parts.sum(axis=0)
 
 
 @numba.njit(**_options)

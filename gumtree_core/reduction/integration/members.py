@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 
 PARALLEL = 250_000
 """Pixels from which a second thread pays."""
+PARALLEL_COLUMNS = 100_000
+"""The same of pixels times columns that are summed at once."""
 _KINDS = ("float64", "float32", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 _ONE = np.ones(1)
 
@@ -102,10 +104,10 @@ class Whole:
             pairs = self._run("add_both", _known(columns[0].values), columns[1].variances)
             total, variances = pairs.T[:, : self.number].copy()
             return [total, variances * columns[1].values.item() ** 2]
-        if len(columns) > 1 and len(columns) * self.places.size >= PARALLEL:
+        if len(columns) > 2 and len(columns) * self.places.size >= PARALLEL_COLUMNS:
             with all_cores() as threads:
                 if threads > 1:
-                    return self._at_once(columns)
+                    return self._at_once(columns, threads)
         return [self._sum(*column) for column in columns]
 
     def _sum(self, values: NDArray[Any], variances: Array | None) -> Array:
@@ -115,20 +117,20 @@ class Whole:
             return np.asarray(self.total(variances) * values.item() ** 2)
         return np.asarray(self._run("add_squares", values, variances)[: self.number])
 
-    def _at_once(self, columns: Sequence[Column]) -> list[Array]:
-        """By several threads, each of which takes a column at a time."""
-        found = np.zeros((len(columns), self.number + 1))
-        addresses = np.zeros((len(columns), 2), dtype=np.int64)
-        kept, factors = [], []
-        for row, (values, variances) in enumerate(columns):
+    def _at_once(self, columns: Sequence[Column], threads: int) -> list[Array]:
+        """By several threads, each of which takes a part of a column at a time."""
+        arrays, factors, addresses = [], [], []
+        for values, variances in columns:
             alone = variances is not None and values.size == 1
+            one = np.ascontiguousarray(variances if alone else values, dtype=np.float64)
+            arrays += [one, variances]  # to be there until the end
             factors.append(values.item() ** 2 if alone else 1.0)
-            arrays = [variances] if alone else [values] if variances is None else [values, variances]
-            arrays = [np.ascontiguousarray(each, dtype=np.float64) for each in arrays]
-            addresses[row, : len(arrays)] = [each.ctypes.data for each in arrays]
-            kept.append(arrays)
-        _kernels().add_columns(self.places, addresses, found)
-        return [sums * factor for sums, factor in zip(found[:, : self.number], factors, strict=True)]
+            addresses.append((one.ctypes.data, 0 if alone or variances is None else variances.ctypes.data))
+        found = _kernels().add_columns(
+            self.places, np.array(addresses, dtype=np.int64), self.number, threads
+        )[:, : self.number]
+        del arrays
+        return [sums if factor == 1 else sums * factor for sums, factor in zip(found, factors, strict=True)]
 
     def _run(self, name: str, *arrays: NDArray[Any]) -> Array:
         size = self.places.size
@@ -137,7 +139,7 @@ class Whole:
                 if threads > 1:
                     parallel = getattr(_kernels(), name)
                     return np.asarray(parallel(self.places, *arrays, self.number, threads))
-        return np.asarray(getattr(_kernels(), f"{name}_range")(self.places, *arrays, self.number, 0, size))
+        return np.asarray(getattr(_kernels(), f"{name}_part")(self.places, *arrays, self.number))
 
     def occupied(self) -> NDArray[np.bool_]:
         """See `Members`."""
@@ -153,10 +155,20 @@ class Whole:
         """The bin of each pixel, in the shape of the pixels; -1 for none."""
         return self._rows.reshape(shape)
 
+    def _table(self, shape: tuple[int, ...]) -> Selection:
+        table = self._tables.get(shape)
+        if table is None:
+            table = self._tables[shape] = Selection.of_table(self.rows(shape))
+        return table
+
+    @cached_property
+    def _tables(self) -> dict[tuple[int, ...], Selection]:
+        return {}
+
     def recipe(self, term: Term, coefficients: Array, shape: tuple[int, ...]) -> Recipe:
         """See `Members`."""
         weights = coefficients.reshape(shape if coefficients.size > 1 else (1,) * len(shape))
-        return Recipe(term.source, term.selection, Selection.of_table(self.rows(shape)), weights, shape)
+        return Recipe(term.source, term.selection, self._table(shape), weights, shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from gumtree_core.data.propagation.selection import Selection
 from gumtree_core.data.propagation.uncertainty import Term, Uncertainty
 from gumtree_core.data.reducing.reductions import EMPTY
 from gumtree_core.errors import GumtreeError
-from gumtree_core.reduction.integration.errors import error_parts, general
+from gumtree_core.reduction.integration.errors import Part, error_parts, general
 from gumtree_core.reduction.integration.members import Array, Column, Members
 
 Weighting = Literal["area", "inverse variance"]
@@ -67,6 +69,16 @@ class Plan:
         return self.members.total(np.ones(prod(self.shape))).reshape(self.result_shape)
 
     @cached_property
+    def _masked(self) -> list[tuple[NDArray[np.bool_], Plan]]:
+        """The mask that was used last, and the plan with it: frames of one measurement have one mask."""
+        return []
+
+    @cached_property
+    def _sums_of(self) -> WeakKeyDictionary[Term, Array]:
+        """The sums of errors that stay the same from frame to frame, such as those of the background."""
+        return WeakKeyDictionary()
+
+    @cached_property
     def empty(self) -> NDArray[np.bool_]:
         """Which bins have no pixel, in the shape of the result."""
         return ~self.members.occupied().reshape(self.result_shape)
@@ -81,7 +93,12 @@ class Plan:
         """
         if mask.shape != self.shape:
             raise _other_pixels("The mask", mask.shape, self.shape)
-        return Plan(self.shape, self.members.without(mask.reshape(-1)), self.axes)
+        for known, plan in tuple(self._masked):
+            if np.array_equal(known, mask):
+                return plan
+        plan = Plan(self.shape, self.members.without(mask.reshape(-1)), self.axes)
+        self._masked[:] = [(mask.copy(), plan)]
+        return plan
 
     def sum(self, pattern: Dataset) -> Dataset:
         """Sum what lies in each bin; as `average`, except that a bin without pixels is 0 (and masked)."""
@@ -168,20 +185,31 @@ class Plan:
         plan = self if mask is None or not mask.any() else self.without(mask)
         values = pattern.values.reshape(-1)
         weighed = values if weights is None else values * weights
-        columns = [part.column for part in parts or ()]
-        wanted = [Column(weighed), *(column for column in columns if column is not None)]
-        sums = plan.members.sums(wanted)
-        if not np.isfinite(sums[0]).all():
+        total, found = plan._summed(weighed, parts or ())
+        if not np.isfinite(total).all():
             plan = plan.without(~np.isfinite(weighed).reshape(self.shape))
-            sums = plan.members.sums(wanted)
-        total, *others = (each.reshape(self.result_shape) for each in sums)
+            total, found = plan._summed(weighed, parts or ())
         if parts is None:
             return plan, total, general(plan, pattern.uncertainty, weights, entry)
-        left = iter(others)
         terms: list[Term] = []
-        for part, column in zip(parts, columns, strict=True):
-            terms += part.terms(plan, total if column is None else next(left))
+        for part, sums in zip(parts, found, strict=True):
+            terms += part.terms(plan, sums)
         return plan, total, Uncertainty(tuple(terms))
+
+    def _summed(self, values: Array, parts: Sequence[Part]) -> tuple[Array, list[Array]]:
+        """The sums in each bin of values, and of what each part needs."""
+        known = self._sums_of
+        found = [known.get(part.remembered) if part.remembered else None for part in parts]
+        columns = [part.column if sums is None else None for part, sums in zip(parts, found, strict=True)]
+        wanted = [Column(values), *(column for column in columns if column is not None)]
+        total, *others = (each.reshape(self.result_shape) for each in self.members.sums(wanted))
+        new = iter(others)
+        for at, (part, column) in enumerate(zip(parts, columns, strict=True)):
+            if column is not None:
+                found[at] = sums = next(new)
+                if part.remembered:
+                    known[part.remembered] = sums
+        return total, [total if sums is None else sums for sums in found]
 
     def _result(
         self, pattern: Dataset, values: Array, uncertainty: Uncertainty, unit: str, entry: str
