@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -69,3 +70,15 @@ def test_the_example_is_declared_as_the_page_says(script):
 def test_the_example_is_a_good_example(script):
     ruff = Path(sys.executable).parent / "ruff"
     subprocess.run([ruff, "check", "--config", PAGE.parents[1] / "pyproject.toml", script], check=True)
+
+
+def test_what_the_page_offers_can_be_imported():
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `.")]
+    for row in rows:
+        _, modules, names, *_ = row.split("|")
+        offered: dict[str, object] = {}
+        for module in re.findall(r"`(\.[a-z_.]+)`", modules):
+            offered = offered | vars(importlib.import_module(f"gumtree_core.reduction{module}"))
+        for name in re.findall(r"`([a-z_]+)", names):
+            assert name in offered, (modules, name)
+    assert len(rows) > 5

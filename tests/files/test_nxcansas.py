@@ -46,6 +46,12 @@ def test_what_is_written_is_read_back(curve, tmp_path):
     assert again.title == "a run"
 
 
+def test_a_curve_is_read_by_the_name_of_its_file(curve, tmp_path):
+    path = write_nxcansas(tmp_path / "iq.h5", curve, provenance=PROVENANCE)
+
+    assert np.allclose(read_nxcansas(str(path)).values, curve.values)
+
+
 def test_the_file_follows_the_application_definition(curve, tmp_path):
     path = write_nxcansas(tmp_path / "iq.h5", curve, provenance=PROVENANCE)
 

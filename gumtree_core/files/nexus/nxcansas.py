@@ -184,7 +184,7 @@ def is_nxcansas(path: Path) -> bool:
         return False
 
 
-def read_nxcansas(path: Path) -> Dataset:
+def read_nxcansas(path: str | Path) -> Dataset:
     """Read the first I(q) of a file, ours or another's.
 
     Its errors are read as independent; the matrix that says how they are not is in `metadata["covariance"]`,
@@ -198,7 +198,7 @@ def read_nxcansas(path: Path) -> Dataset:
     return read_reduced(path).data(CURVE)
 
 
-def read_reduced(path: Path) -> Run:
+def read_reduced(path: str | Path) -> Run:
     """Read the first I(q) of a file as a run, with what is known of sample and instrument.
 
     Raises
@@ -206,6 +206,7 @@ def read_reduced(path: Path) -> Run:
     GumtreeError
         As `read_nxcansas`.
     """
+    path = Path(path)
     if not path.is_file():
         raise GumtreeError("FILE_MISSING", f"{path} does not exist. Give the path of a reduced curve.")
     try:
