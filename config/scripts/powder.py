@@ -30,6 +30,7 @@ from gumtree_core.reduction.powder.tubes import (
     vertically_shifted,
     with_angular_offsets,
 )
+from gumtree_core.reduction.runs import check_different
 from gumtree_core.scripts import Script, action, group, parameter, result
 
 WRITERS = {"cif": write_powder_cif, "xye": write_xye, "fxye": write_fxye, "dat": write_columns}
@@ -67,9 +68,12 @@ class Powder(Script):
         None, label="Angular offsets", help="A column of degrees, such as an .ang file."
     )
     wavelength: float = parameter(
-        0.0, ge=0, unit="angstrom", label="Wavelength", help="For the file of the pattern; 0: as in the run."
+        0.0, ge=0, le=100, unit="angstrom", label="Wavelength",
+        help="For the file of the pattern; 0: as in the run.",
     )
-    zero: float = parameter(0.0, unit="deg", label="Zero", help="Added to two-theta of all tubes.")
+    zero: float = parameter(
+        0.0, ge=-180, le=180, unit="deg", label="Zero", help="Added to two-theta of all tubes."
+    )
     lowest_row: int = parameter(24, ge=0, label="Lowest row", unit="pixel")
     highest_row: int = parameter(103, ge=0, label="Highest row", unit="pixel")
     radius: float = parameter(0.0, ge=0, unit="mm", label="Radius", help="To the tubes; 0: as in the file.")
@@ -85,7 +89,7 @@ class Powder(Script):
         help="Of 'straightened': into the bin that they lie in, or into two, which correlates neighbours.",
     )
     width: float = parameter(
-        0.0, ge=0, unit="deg", label="Step of the pattern", help="0: the step of the scan."
+        0.0, ge=0, le=10, unit="deg", label="Step of the pattern", help="0: the step of the scan."
     )
     together: float = parameter(
         0.6, ge=0.01, le=10, label="Points become one within",
@@ -108,6 +112,7 @@ class Powder(Script):
         """Reduce the scan."""
         self._steps: list[str] = []
         self.gains, self.gains_chi_square = None, None
+        check_different([("sample", self.sample), ("background", self.background)])
         scan = self._normalised(self.sample)
         if self.background is not None:
             scan = scan - self._normalised(self.background, self._target)

@@ -10,7 +10,9 @@ from numpy.testing import assert_allclose
 
 from gumtree_core.data import Axis, Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files import Run
 from gumtree_core.reduction.corrections.normalization import normalize
+from gumtree_core.reduction.powder.calibration import read_efficiency
 from gumtree_core.reduction.powder.patterns import cluster, rescaled, step, stitch
 from gumtree_core.reduction.powder.straightening import binned_mean, bins, straightened_sum, true_angle
 from gumtree_core.reduction.powder.tubes import (
@@ -21,6 +23,7 @@ from gumtree_core.reduction.powder.tubes import (
     vertically_shifted,
     with_angular_offsets,
 )
+from gumtree_core.scripts import load_script
 
 STEPS, ROWS, TUBES = 5, 8, 4
 ANGLES = 20 + 0.1 * np.arange(STEPS)[:, np.newaxis] + 0.5 * np.arange(TUBES)
@@ -231,6 +234,8 @@ def _without_heights(scan):
         (lambda scan: cluster(vertical_sum(scan), 0.1), "NO_CURVE"),
         (lambda scan: rescaled(_dark(scan), 100), "NO_CURVE"),
         (lambda scan: straightened_sum(scan, 0, bins(20, 22, 0.1)), "BAD_RANGE"),
+        (lambda scan: straightened_sum(scan, 0.001, bins(20, 22, 0.1)), "BAD_RANGE"),
+        (lambda scan: bins(20, 160, 1e-6), "BAD_RANGE"),
         (lambda scan: straightened_sum(_without_heights(scan), 1250, bins(20, 22, 0.1)), "NO_HEIGHT"),
         (lambda scan: bins(20, 20, 0.1), "BAD_RANGE"),
         (lambda scan: binned_mean(scan, scan.values, Axis([0, 1, 3], "deg", ("two_theta",))), "UNEQUAL_BINS"),
@@ -240,3 +245,42 @@ def test_bad_input_is_refused(scan, call, reason):
     with pytest.raises(GumtreeError) as refused:
         call(scan)
     assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("text", ["", "1 0.5\n2 0.25\n", "number_of_tubes 4\n"])
+def test_a_text_that_holds_no_efficiencies_is_refused(tmp_path, text):
+    file = tmp_path / "offsets.txt"
+    file.write_text(text)
+
+    with pytest.raises(GumtreeError, match="no file of efficiencies") as refused:
+        read_efficiency(file)
+
+    assert refused.value.reason == "FILE_DAMAGED"
+
+
+def _run(scan: Dataset, **axes: Dataset) -> Run:
+    monitor = poisson(np.full(scan.sizes["point"], 1000), 0, dims=("point",))
+    counts = scan.replace(axes={**scan.axes, **axes})
+    distance = scalar(1250, unit="mm")
+    return Run({"detector/counts": counts, "monitor/counts": monitor, "detector/distance": distance})
+
+
+def test_a_scan_is_no_background_of_itself(scan):
+    run = _run(scan)
+
+    with pytest.raises(GumtreeError, match="given as sample and as background") as refused:
+        load_script("powder")(sample=run, background=run, lowest_row=0, highest_row=3).reduce()
+
+    assert refused.value.reason == "RUN_TWICE"
+
+
+def test_a_background_at_other_angles_is_refused(scan):
+    angles = scan.axes["two_theta"]
+    moved = Dataset(angles.values + 0.5, dims=angles.dims, unit=angles.unit)
+
+    with pytest.raises(GumtreeError) as refused:
+        load_script("powder")(
+            sample=_run(scan), background=_run(scan, two_theta=moved), lowest_row=0, highest_row=3
+        ).reduce()
+
+    assert refused.value.reason == "AXIS_MISMATCH"

@@ -82,7 +82,7 @@ def _is_image(item: object) -> bool:
 def _read_text(path: Path) -> tuple[Floats, Floats]:
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     try:
-        shape = tuple(next(int(line.split()[-1]) for line in lines if size in line) for size in _SIZES)
+        shape = [next(int(line.split()[-1]) for line in lines if size in line) for size in _SIZES]
         start = next(n for n, line in enumerate(lines) if line.strip() == _PAIRS) + 1
         numbers = np.array(" ".join(line.partition("#")[0] for line in lines[start:]).split(), dtype=float)
         pairs = numbers.reshape(*shape, 2)

@@ -14,6 +14,8 @@ from gumtree_core.reduction.powder.calibration import Floats
 from gumtree_core.reduction.powder.tubes import two_theta
 
 Sharing = Literal["nearest", "shared"]
+MOST_BINS = 100_000
+"""More than any detector resolves; so many come from a step in the wrong unit."""
 
 
 def true_angle(angle: npt.ArrayLike, height: npt.ArrayLike, radius: float) -> Floats:
@@ -51,6 +53,12 @@ def bins(lowest: float, highest: float, width: float) -> Axis:
             "BAD_RANGE", f"From {lowest:g} to {highest:g} deg in steps of {width:g} deg there are no bins."
         )
     number = round((highest - lowest) / width) + 1
+    if number > MOST_BINS:
+        raise GumtreeError(
+            "BAD_RANGE",
+            f"From {lowest:g} to {highest:g} deg there are {number} steps of {width:g} deg, and at most "
+            f"{MOST_BINS} are useful; give a wider step.",
+        )
     return Axis(lowest + width * (np.arange(number + 1) - 0.5), "deg", ("two_theta",))
 
 
@@ -77,7 +85,8 @@ def straightened_sum(scan: Dataset, radius: float, edges: Axis, sharing: Sharing
     Raises
     ------
     GumtreeError
-        NO_TWO_THETA; NO_HEIGHT where the axis `y` is no length.
+        NO_TWO_THETA; NO_HEIGHT where the axis `y` is no length; BAD_RANGE where a pixel is higher than the
+        tubes are far.
     """
     axis = two_theta(scan)
     height = scan.axes.get("y")
@@ -88,6 +97,12 @@ def straightened_sum(scan: Dataset, radius: float, edges: Axis, sharing: Sharing
     if not radius > 0:
         raise GumtreeError("BAD_RANGE", f"The radius of {radius:g} mm is not above 0.")
     z = Dataset(height.centers, unit=height.unit, dims=("y",)).to("mm").values
+    if np.max(np.abs(z), initial=0.0) > radius:
+        raise GumtreeError(
+            "BAD_RANGE",
+            f"The pixels of {scan.name} reach up to {np.max(np.abs(z)):g} mm, which no detector at a radius "
+            f"of {radius:g} mm does; give the radius in mm.",
+        )
     # (point, y, x): the angles of the tubes do not depend on y, nor the heights on the others.
     of_tubes = np.expand_dims(axis.values, axis.dims.index("x"))
     true = true_angle(of_tubes, z[:, np.newaxis], radius)
