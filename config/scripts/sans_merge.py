@@ -13,6 +13,7 @@ from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run, Value
 from gumtree_core.files.nexus.nxcansas import CURVE
 from gumtree_core.reduction.integration import q_bins
+from gumtree_core.reduction.runs import check_different
 from gumtree_core.reduction.small_angle.merging import (
     correlated,
     merge,
@@ -94,6 +95,7 @@ class SansMerge(Script):
     def _check(self) -> None:
         if len(self.curves) < 2:
             raise GumtreeError("NO_CURVE", f"There is {len(self.curves)} curve; merging takes two or more.")
+        check_different([(f"curve {number}", run) for number, run in enumerate(self.curves, 1)], key=CURVE)
         for name in ("lowest", "highest"):
             given = len(getattr(self, name))
             if given not in (0, len(self.curves)):
@@ -110,9 +112,11 @@ class SansMerge(Script):
             curve = points(correlated(run.data(CURVE)).replace(title=run.name))
             kept = curve["q", low:high]
             if not kept.size:
+                q = curve.axes["q"].values
                 raise GumtreeError(
                     "BAD_RANGE",
-                    f"{run.name} has no point from {low:g} to {high:g} 1/angstrom; it has {curve}.",
+                    f"{run.name} has no point from {low:g} to {high:g} 1/angstrom; it reaches from {q[0]:g} "
+                    f"to {q[-1]:g}.",
                 )
             yield kept
 

@@ -7,11 +7,16 @@ from typing import Literal
 import numpy as np
 
 from gumtree_core.data import Dataset, scalar
+from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
 from gumtree_core.files.formats.slit_columns import write_slit_columns
 from gumtree_core.reduction.detector.geometry import number
+from gumtree_core.reduction.runs import check_different
 from gumtree_core.reduction.small_angle import usans
 from gumtree_core.scripts import Script, action, group, parameter, result
+
+DRIFT = 0.02
+"""By which the beam may have changed between two runs."""
 
 
 class Usans(Script):
@@ -59,8 +64,8 @@ class Usans(Script):
         0.0, ge=0, le=20, unit="angstrom", label="Wavelength", help="0: as in the run."
     )
     slit: float = parameter(
-        0.117, ge=1e-4, le=10, unit="1/angstrom", label="Half height of the slit",
-        help="dQv, of the instrument.",
+        ge=1e-4, le=10, unit="1/angstrom", label="Half height of the slit",
+        help="dQv, of the instrument at this wavelength.",
     )
 
     curve = group("Curve")
@@ -85,13 +90,14 @@ class Usans(Script):
     @action("Reduce")
     def reduce(self) -> None:
         """Reduce to I(q)."""
+        check_different([("sample", self.sample), ("empty beam", self.empty), ("blocked beam", self.blocked)])
         wavelength = self.wavelength or number(self.sample, "instrument/wavelength", "angstrom")
         thickness = self.thickness or number(self.sample, "sample/thickness", "mm", 0.0)
         dark = scalar(0.0) if self.blocked is None else self._rocking(self.blocked).mean()
         sample, empty = self._rocking(self.sample), self._rocking(self.empty)
         top, beam = usans.peak(sample - dark), usans.peak(empty - dark)
         self.beam = beam.height
-        self.rocking_transmission = top.height / beam.height
+        self.rocking_transmission = self._at_most_1(top.height / beam.height)
         centers = self._center(sample, top), self._center(empty, beam)
         q_sample, q_empty = (
             usans.over_q(curve, center, wavelength)
@@ -130,6 +136,16 @@ class Usans(Script):
         return usans.rocking_curve(
             run, self.motor, dead_time=self.dead_time or None, model=self.dead_time_model
         )
+
+    def _at_most_1(self, transmission: Dataset) -> Dataset:
+        above = float(transmission) - 1
+        if above > 5 * float(transmission.errors) and above > DRIFT:
+            raise GumtreeError(
+                "BAD_TRANSMISSION",
+                f"The peak of {self.sample.name} is {float(transmission):.4g} times that of "
+                f"{self.empty.name}, and no sample lets more than 1 through; are they exchanged?",
+            )
+        return transmission
 
     def _center(self, curve: Dataset, peak: usans.Peak) -> float:
         return usans.symmetric_center(curve) if self.centering == "symmetry" else float(peak.center)

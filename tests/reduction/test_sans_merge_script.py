@@ -149,6 +149,18 @@ def test_what_cannot_be_merged_is_refused(sans_merge, saved, curves, parameters,
     assert refused.value.reason == reason
 
 
+def test_a_curve_is_not_merged_with_itself(sans_merge, saved):
+    far = saved("far.h5", FAR)
+    with pytest.raises(GumtreeError, match=r"far\.h5 is given as curve 1 and as curve 3") as refused:
+        merged(sans_merge, [far, saved("near.h5", NEAR), far])
+    assert refused.value.reason == "RUN_TWICE"
+
+
+def test_who_cuts_a_curve_away_is_told_how_far_it_reaches(sans_merge, saved):
+    with pytest.raises(GumtreeError, match=r"from 0\.5 to inf 1/angstrom; it reaches from 0\.01 to 0\.1\."):
+        merged(sans_merge, [saved("far.h5", FAR), saved("near.h5", NEAR)], lowest=[0.5, 0.0])
+
+
 def test_a_raw_run_is_no_curve(sans_merge, saved):
     raw = Run({"run/title": "raw"}, format="raw")
     with pytest.raises(GumtreeError) as refused:

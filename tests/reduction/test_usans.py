@@ -177,6 +177,24 @@ class TestScript:
             work.reduce()
         assert refused.value.reason == reason
 
+    def test_a_sample_that_lets_more_than_all_through_is_the_empty_beam(self):
+        exchanged = runs(1)
+        exchanged["sample"], exchanged["empty"] = exchanged["empty"], exchanged["sample"]
+        work = load_script("usans")(slit=SLIT, **exchanged)
+        with pytest.raises(GumtreeError, match=r"1\.33\d* times that of sample.*exchanged") as refused:
+            work.reduce()
+        assert refused.value.reason == "BAD_TRANSMISSION"
+
+    def test_one_scan_is_not_the_sample_and_the_empty_beam(self):
+        given = runs(1)
+        work = load_script("usans")(slit=SLIT, sample=given["sample"], empty=given["sample"])
+        with pytest.raises(GumtreeError, match="given as sample and as empty beam"):
+            work.reduce()
+
+    def test_the_slit_has_to_be_said_as_it_makes_the_scale(self):
+        declared = {each.name: each for each in load_script("usans").interface().parameters}
+        assert declared["slit"].required
+
 
 def rocking(center: float, noise: int | None = None) -> Dataset:
     counts = 1e4 * np.exp(-(((ANGLE - center) / SIGMA) ** 2) / 2)
