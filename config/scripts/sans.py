@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from gumtree_core.data import Dataset, errors, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
 from gumtree_core.files.formats.columns import write_columns
 from gumtree_core.reduction.corrections.sensitivity import sensitivity
-from gumtree_core.reduction.detector.geometry import geometry, image, number
+from gumtree_core.reduction.corrections.transmission import at_angle
+from gumtree_core.reduction.detector.geometry import Geometry, geometry, image, number
 from gumtree_core.reduction.integration import (
+    Plan,
     annulus,
     cut,
     free_bins,
@@ -38,7 +40,7 @@ from gumtree_core.reduction.small_angle.standards import (
     glassy_carbon,
     water_for_x_rays,
 )
-from gumtree_core.scripts import Script, action, group, parameter, result
+from gumtree_core.scripts import Script, action, group, parameter, prepared, result
 
 
 class SansReduction(Script):
@@ -80,6 +82,9 @@ class SansReduction(Script):
     standard_beam: Run | None = parameter(None, label="Direct beam through the standard")
     standard_transmission: float = parameter(
         1.0, ge=0, le=1, label="Transmission of the standard", help="Used unless it is measured."
+    )
+    standard_transmission_error: float = parameter(
+        0.0, ge=0, le=1, label="Error of the transmission of the standard"
     )
     standard_material: Literal["NIST SRM 3600", "water (x-rays)", "flat scatterer"] = parameter(
         "NIST SRM 3600", label="Material of the standard"
@@ -187,7 +192,6 @@ class SansReduction(Script):
     pattern: Dataset = result(label="Corrected pattern", unit="1/cm", ndim=2, help="Before averaging.")
     transmission: Dataset = result(label="Transmission of the sample", format="%.4f")
     # fmt: on
-    # fmt: on
 
     @action("Reduce", live=True)
     def reduce(self) -> None:
@@ -213,60 +217,37 @@ class SansReduction(Script):
 
     def _reduce(self) -> None:
         self._check_runs()
-        self._counting = Counting(
-            self.blocked_beam,
-            self.normalization,
-            self.zero_count_variance,
-            self.beam_radius,
-            self.attenuation,
-        )
-        center = beam_center(self.sample, self.direct_beam, self.beam_center_x, self.beam_center_y)
-        self._detector = geometry(self.sample, center, self.pixel_size)
-        self._wavelength = number(self.sample, "instrument/wavelength", "angstrom")
-        self._steps = [f"beam centre ({center[0]:.2f}, {center[1]:.2f}) pixel"]
+        run = self.sample
+        detector = geometry(run, self._center(run), self.pixel_size)
+        wavelength = number(run, "instrument/wavelength", "angstrom")
 
         self.progress(0.1, "Scattering of the sample")
-        known = self.sample_transmission or number(self.sample, "sample/transmission", "", 0.0)
-        if not known and self.sample_beam is None:
-            self.log("The transmission of the sample is not known and taken to be 1.")
-        self.transmission = self._through(self.sample_beam, known or 1.0, self.sample_transmission_error)
-        pattern = self._scattered(self.sample, self.transmission)
-        self._cell: Dataset | None = None
-        if self.empty_cell is not None:
-            through = self._through(self.cell_beam, self.cell_transmission, self.cell_transmission_error)
-            self._cell = self._scattered(self.empty_cell, through)
-            if self.sample_in_cell:
-                pattern = self._without_cell(pattern)
-                self._steps.append(f"less {self.empty_cell.name}")
+        self.transmission = self._transmission(run, detector)
+        pattern = self._scattered(run, self.transmission, detector)
+        if self.sample_in_cell:
+            pattern = self._without_cell(pattern, detector)
 
         self.progress(0.4, "Solid angle and sensitivity")
-        self._relative = self._sensitivity()
-        self._steps += ["solid angle", *self._names("sensitivity from", self.flood, self.sensitivity_file)]
-        pattern = self._flat(pattern)
-        self._steps += self._names("pixels masked by", self.mask_file)
-        if self.shadow_radius > 0:
-            self._steps.append(f"shadow of the beam stop masked to {self.shadow_radius:g} mm")
+        pattern = self._masked(pattern / self._even(detector), detector)
 
         self.progress(0.6, "Absolute scale")
-        if self.standard is not None:
-            pattern = (pattern / self._scale_by_standard(self.standard)).to("1/cm")
-        elif self.direct_beam is not None:
-            pattern = (pattern / self._scale_by_beam(self.direct_beam)).to("1/cm")
+        scaled = self.standard is not None or self.direct_beam is not None
+        centimetres = float(thickness(run, self.thickness).values) if scaled else 0.0
+        if scaled:
+            pattern = (pattern / self._scale(detector, wavelength, centimetres)).to("1/cm")
         self.pattern = pattern
 
         self.progress(0.8, "Averages over rings")
-        self.iq = self._described(self._rings(pattern, self.sector_width))
-        self._cuts(pattern)
-        self.log(f"Done: {'; '.join(self._steps)}.")
+        steps = self._steps(detector, centimetres)
+        self.iq = self._curve(pattern, detector, wavelength, steps)
+        self._cuts(pattern, detector, wavelength, steps)
+        self.log(f"Done: {'; '.join(steps)}.")
         self.progress(1.0, "Reduced")
 
     def _check_runs(self) -> None:
         """Refuse what cannot be combined: one geometry serves all runs, and transmissions are relative."""
         image(self.sample)
-        through = {
-            "sample": self.sample_beam, "cell": self.cell_beam, "water": self.flood_beam,
-            "standard": self.standard_beam,
-        }  # fmt: skip
+        through = {what: getattr(self, f"{what}_beam") for what in ("sample", "cell", "flood", "standard")}
         open_beam = self.open_beam or self.direct_beam
         for what, run in through.items():
             if run is not None and open_beam is None:
@@ -286,118 +267,204 @@ class SansReduction(Script):
         belong_together(self.sample, (*through.values(), self.open_beam), (WAVELENGTH,))
         belong_together(self.open_beam or self.sample, through.values(), (DISTANCE,))
 
-    def _through(self, run: Run | None, given: float, error: float = 0.0) -> Dataset:
-        """The transmission of what is in a direct beam, relative to the empty one; as given without a run."""
+    def _center(self, run: Run) -> tuple[float, float]:
+        if self.direct_beam is None:
+            return beam_center(run, None, self.beam_center_x, self.beam_center_y)
+        return self._center_of(self.direct_beam)
+
+    @prepared
+    def _center_of(self, beam: Run) -> tuple[float, float]:
+        return beam_center(beam, beam, self.beam_center_x, self.beam_center_y)
+
+    @prepared
+    def _counting(self) -> Counting:
+        return Counting(
+            self.blocked_beam,
+            self.normalization,
+            self.zero_count_variance,
+            self.beam_radius,
+            self.attenuation,
+        )
+
+    def _transmission(self, run: Run, detector: Geometry) -> Dataset:
+        known = self.sample_transmission or number(run, "sample/transmission", "", 0.0)
+        if not known and self.sample_beam is None:
+            self.log("The transmission of the sample is not known and taken to be 1.")
+        return self._through("sample", detector, known or 1.0)
+
+    @prepared
+    def _through(self, what: str, detector: Geometry, known: float = 0.0) -> Dataset:
+        """The transmission of sample, cell, flood or standard: measured in the direct beam, or as given."""
+        run = getattr(self, f"{what}_beam")
         if run is not None and self.open_beam is not None:
-            return self._counting.transmission_elsewhere(run, self.open_beam, self.pixel_size)
+            return self._counting().transmission_elsewhere(run, self.open_beam, self.pixel_size)
         if run is not None and self.direct_beam is not None:
-            return self._counting.transmission(run, self.direct_beam, self._detector)
-        return scalar(given, error)
+            return self._counting().transmission(run, self.direct_beam, detector)
+        given = known or getattr(self, f"{what}_transmission")
+        return scalar(given, getattr(self, f"{what}_transmission_error"))
 
-    def _scattered(self, run: Run, through: Dataset) -> Dataset:
-        self._steps.append(self._counting.describe(run, through))
-        return self._counting.scattered(run, through, self._detector)
+    def _scattered(self, run: Run, through: Dataset, detector: Geometry) -> Dataset:
+        """What a run has scattered: its signal over its transmission at each angle."""
+        scattered: Dataset = self._counting().signal(run) / self._at_angle(through, detector)
+        return scattered
 
-    def _without_cell(self, scattered: Dataset) -> Dataset:
-        return scattered if self._cell is None else scattered - self._cell
+    @prepared
+    def _at_angle(self, through: Dataset, detector: Geometry) -> Dataset:
+        return at_angle(through, detector.cosine)
 
-    def _sensitivity(self) -> Dataset | None:
+    @prepared
+    def _cell(self, run: Run, detector: Geometry) -> Dataset:
+        return self._scattered(run, self._through("cell", detector), detector)
+
+    def _without_cell(self, scattered: Dataset, detector: Geometry) -> Dataset:
+        return scattered if self.empty_cell is None else scattered - self._cell(self.empty_cell, detector)
+
+    @prepared
+    def _sensitivity(self, detector: Geometry) -> Dataset | None:
         if self.sensitivity_file is not None:
-            return of_each_pixel(self.sensitivity_file, "detector/sensitivity", self._detector.shape)
+            return of_each_pixel(self.sensitivity_file, "detector/sensitivity", detector.shape)
         if self.flood is None:
             return None
-        through = self._through(self.flood_beam, self.flood_transmission, self.flood_transmission_error)
-        flood = self._masked(self._without_cell(self._scattered(self.flood, through)))
-        return sensitivity(flood, self._detector, shadow=self.shadow_radius)
+        flood = self._scattered(self.flood, self._through("flood", detector), detector)
+        scatterer = self._masked(self._without_cell(flood, detector), detector)
+        return sensitivity(scatterer, detector, shadow=self.shadow_radius)
 
-    def _flat(self, scattered: Dataset) -> Dataset:
-        """What an even detector would see at equal solid angles, without the pixels that are masked."""
-        pattern: Dataset = scattered / Dataset(self._detector.relative_solid_angle, dims=("y", "x"))
-        return self._masked(pattern if self._relative is None else pattern / self._relative)
+    @prepared
+    def _even(self, detector: Geometry) -> Dataset:
+        """What an even scatterer would show: solid angle and sensitivity of each pixel."""
+        solid_angle = Dataset(detector.relative_solid_angle, dims=("y", "x"))
+        relative = self._sensitivity(detector)
+        return solid_angle if relative is None else relative * solid_angle
 
-    def _masked(self, pattern: Dataset) -> Dataset:
+    def _masked(self, pattern: Dataset, detector: Geometry) -> Dataset:
+        masks = self._masks(detector)
+        return pattern.with_masks(**masks) if masks else pattern
+
+    @prepared
+    def _masks(self, detector: Geometry) -> dict[str, Any]:
+        masks = {}
         if self.mask_file is not None:
-            mask = of_each_pixel(self.mask_file, "detector/mask", self._detector.shape)
-            pattern = pattern.with_masks(mask=mask.values)
+            masks["mask"] = of_each_pixel(self.mask_file, "detector/mask", detector.shape).values
         if self.shadow_radius > 0:
-            pattern = pattern.with_masks(beam_stop=self._detector.radius <= self.shadow_radius)
-        return pattern
+            masks["beam_stop"] = detector.radius <= self.shadow_radius
+        return masks
 
-    def _scale_by_beam(self, run: Run) -> Dataset:
+    @prepared
+    def _scale(self, detector: Geometry, wavelength: float, centimetres: float) -> Dataset:
+        """What the scattering of a sample of this thickness is divided by."""
+        thick = scalar(centimetres, unit="cm")
+        if self.standard is not None:
+            return self._scale_by_standard(self.standard, detector, wavelength, thick)
+        return self._scale_by_beam(self.direct_beam, detector, thick)
+
+    def _scale_by_beam(self, run: Run, detector: Geometry, thick: Dataset) -> Dataset:
         """Water does not show the pixels in the direct beam: they are taken to be as those around."""
         seen_by = scalar(1.0, self.beam_sensitivity_error)
-        from_file = self._relative if self.sensitivity_file is not None else None
-        if from_file is None and self._relative is not None and self.shadow_radius > 0:
-            around = self._detector.radius > 2 * self.shadow_radius
-            seen_by = seen_by * self._relative.with_masks(far=around).mean()
-        beam = self._counting.direct_beam(run, self._detector, from_file) / seen_by
-        thick = thickness(self.sample, self.thickness)
-        self._steps.append(f"absolute scale from {run.name}, thickness {10 * float(thick.values):g} mm")
-        return direct_beam_scale(beam, self._detector, thick)
+        relative = self._sensitivity(detector)
+        from_file = relative if self.sensitivity_file is not None else None
+        if from_file is None and relative is not None and self.shadow_radius > 0:
+            around = detector.radius > 2 * self.shadow_radius
+            seen_by = seen_by * relative.with_masks(far=around).mean()
+        beam = self._counting().direct_beam(run, detector, from_file) / seen_by
+        return direct_beam_scale(beam, detector, thick)
 
-    def _scale_by_standard(self, run: Run) -> Dataset:
-        standard = self._known_standard()
-        scattered = self._scattered(run, self._through(self.standard_beam, self.standard_transmission))
-        in_cell = self._without_cell(scattered) if self.standard_in_cell else scattered
-        measured = self._rings(self._flat(in_cell))
-        own = thickness(run, self.standard_thickness or standard.thickness)
-        thick = thickness(self.sample, self.thickness)
-        self._steps.append(
-            f"absolute scale from {run.name} ({standard.name}, {10 * float(own.values):g} mm), thickness "
-            f"{10 * float(thick.values):g} mm"
-        )
-        return standard_scale(measured, standard, own, thick)
+    def _scale_by_standard(self, run: Run, detector: Geometry, wavelength: float, thick: Dataset) -> Dataset:
+        scattered = self._scattered(run, self._through("standard", detector), detector)
+        if self.standard_in_cell:
+            scattered = self._without_cell(scattered, detector)
+        pattern = self._masked(scattered / self._even(detector), detector)
+        measured = self._plan(detector, wavelength, 360.0).average(pattern, self.weighting)
+        return standard_scale(measured, self._known_standard(), self._standard_thickness(run), thick)
 
+    def _standard_thickness(self, run: Run) -> Dataset:
+        return thickness(run, self.standard_thickness or self._known_standard().thickness)
+
+    @prepared
     def _known_standard(self) -> Standard:
         if self.standard_material == "flat scatterer":
             return flat(self.standard_level, self.standard_level_error)
         return glassy_carbon() if self.standard_material == "NIST SRM 3600" else water_for_x_rays()
 
-    def _rings(self, pattern: Dataset, width: float = 360.0) -> Dataset:
-        """I(q) of all azimuths, or of a sector."""
+    @prepared
+    def _plan(self, detector: Geometry, wavelength: float, width: float) -> Plan:
+        """Rings of all azimuths, or of a sector."""
         axis = q_bins(self.q_min, self.q_max, self.bins, self.spacing)
         if width == 360 and not self.split_pixels:
-            plan = rings(self._detector.q(self._wavelength), axis)
-        else:
-            q_map, both = self._detector.q_map(self._wavelength), width < 180
-            plan = sector(q_map, axis, self.sector_angle, width, both_sides=both, split=self.split_pixels)
-            self._steps.append(f"sector of {width:g} deg about {self.sector_angle:g} deg")
+            return rings(detector.q(wavelength), axis)
+        q_map, both = detector.q_map(wavelength), width < 180
+        return sector(q_map, axis, self.sector_angle, width, both_sides=both, split=self.split_pixels)
+
+    def _curve(self, pattern: Dataset, detector: Geometry, wavelength: float, steps: list[str]) -> Dataset:
+        """I(q), with what was done and what is known of it."""
+        plan = self._plan(detector, wavelength, self.sector_width)
         curve = plan.average(pattern, self.weighting)
         used = plan if pattern.mask is None else plan.without(pattern.mask)
-        return curve.with_metadata(pixels=Dataset(used.area, dims=("q",), title="pixels"))
-
-    def _cuts(self, pattern: Dataset) -> None:
-        self.iphi = self.along_cut = None
-        if not (self.ring_q_max or self.cut_width):
-            return
-        q_map = self._detector.q_map(self._wavelength)
-        if self.ring_q_max:
-            phi = phi_bins(-180, 180, self.ring_bins)
-            ring = annulus(q_map, phi, self.ring_q_min, self.ring_q_max, split=self.split_pixels)
-            what = f"ring from {self.ring_q_min:g} to {self.ring_q_max:g} 1/angstrom"
-            self.iphi = self._told(ring.average(pattern, self.weighting), what)
-        if self.cut_width:
-            rising = q_bins(self.q_min, self.q_max, self.bins, self.spacing).values
-            both_sides = free_bins([*-rising[::-1], *rising[rising > 0]])
-            line = cut(q_map, both_sides, self.cut_angle, self.cut_width, split=self.split_pixels)
-            curve = line.average(pattern, self.weighting)
-            what = f"cut at {self.cut_angle:g} deg, {self.cut_width:g} 1/angstrom wide"
-            self.along_cut = self._told(curve[abs(curve.axes["q"].centers) >= self.q_min], what)
-
-    def _told(self, curve: Dataset, what: str) -> Dataset:
-        steps = "\n".join([*self._steps[:-1], what])
-        return curve.replace(title=f"{self.sample.text('run/title')}: {what}").with_metadata(steps=steps)
-
-    def _described(self, iq: Dataset) -> Dataset:
-        self._steps.append(f"average over {self.bins} {self.spacing} bins by {self.weighting}")
         run = self.sample
-        metadata = said_of(run, self._detector, self.transmission, self.thickness)
-        metadata |= {"pixels": iq.metadata["pixels"], "steps": "\n".join(self._steps)}
+        metadata = said_of(run, detector, self.transmission, self.thickness)
+        metadata |= {"pixels": Dataset(used.area, dims=("q",), title="pixels"), "steps": "\n".join(steps)}
         try:
-            metadata["dq"] = resolution(run, self._detector, iq.axes["q"].centers)
+            metadata["dq"] = resolution(run, detector, curve.axes["q"].centers)
         except GumtreeError as error:  # the curve is good without
             self.log(f"No resolution: {error.message}")
-        return iq.replace(title=run.text("run/title") or "I(q)", metadata=metadata)
+        return curve.replace(title=run.text("run/title") or "I(q)", metadata=metadata)
 
-    def _names(self, what: str, *runs: Run | None) -> list[str]:
-        return [f"{what} {run.name}" for run in runs if run is not None]
+    def _cuts(self, pattern: Dataset, detector: Geometry, wavelength: float, steps: list[str]) -> None:
+        self.iphi = self.along_cut = None
+        if self.ring_q_max:
+            ring, what = self._ring(detector, wavelength)
+            self.iphi = self._told(ring.average(pattern, self.weighting), what, steps)
+        if self.cut_width:
+            line, what = self._line(detector, wavelength)
+            curve = line.average(pattern, self.weighting)
+            seen = abs(curve.axes["q"].centers) >= self.q_min
+            self.along_cut = self._told(curve[seen], what, steps)
+
+    @prepared
+    def _ring(self, detector: Geometry, wavelength: float) -> tuple[Plan, str]:
+        q_map, phi = detector.q_map(wavelength), phi_bins(-180, 180, self.ring_bins)
+        ring = annulus(q_map, phi, self.ring_q_min, self.ring_q_max, split=self.split_pixels)
+        return ring, f"ring from {self.ring_q_min:g} to {self.ring_q_max:g} 1/angstrom"
+
+    @prepared
+    def _line(self, detector: Geometry, wavelength: float) -> tuple[Plan, str]:
+        rising = q_bins(self.q_min, self.q_max, self.bins, self.spacing).values
+        both_sides = free_bins([*-rising[::-1], *rising[rising > 0]])
+        q_map = detector.q_map(wavelength)
+        line = cut(q_map, both_sides, self.cut_angle, self.cut_width, split=self.split_pixels)
+        return line, f"cut at {self.cut_angle:g} deg, {self.cut_width:g} 1/angstrom wide"
+
+    def _told(self, curve: Dataset, what: str, steps: list[str]) -> Dataset:
+        done = "\n".join([*steps[:-1], what])
+        return curve.replace(title=f"{self.sample.text('run/title')}: {what}").with_metadata(steps=done)
+
+    def _steps(self, detector: Geometry, centimetres: float) -> list[str]:
+        """What has been done, in order, for people and files."""
+        told = self._counting().describe
+        steps = [f"beam centre ({detector.center_x:.2f}, {detector.center_y:.2f}) pixel"]
+        steps.append(told(self.sample, self.transmission))
+        if self.empty_cell is not None:
+            steps.append(told(self.empty_cell, self._through("cell", detector)))
+            steps += [f"less {self.empty_cell.name}"] if self.sample_in_cell else []
+        if self.flood is not None:
+            steps.append(told(self.flood, self._through("flood", detector)))
+        steps.append("solid angle")
+        for what, run in (
+            ("sensitivity from", self.flood),
+            ("sensitivity from", self.sensitivity_file),
+            ("pixels masked by", self.mask_file),
+        ):
+            steps += [f"{what} {run.name}"] if run is not None else []
+        if self.shadow_radius > 0:
+            steps.append(f"shadow of the beam stop masked to {self.shadow_radius:g} mm")
+        thick = f"thickness {10 * centimetres:g} mm"
+        if self.standard is not None:
+            own = float(self._standard_thickness(self.standard).values)
+            steps.append(told(self.standard, self._through("standard", detector)))
+            name = self._known_standard().name
+            steps.append(f"absolute scale from {self.standard.name} ({name}, {10 * own:g} mm), {thick}")
+        elif self.direct_beam is not None:
+            steps.append(f"absolute scale from {self.direct_beam.name}, {thick}")
+        if self.sector_width < 360 or self.split_pixels:
+            steps.append(f"sector of {self.sector_width:g} deg about {self.sector_angle:g} deg")
+        steps.append(f"average over {self.bins} {self.spacing} bins by {self.weighting}")
+        return steps

@@ -66,9 +66,10 @@ class ParameterMember:
     def __get__(self, script: Script | None, owner: type) -> Any:
         if script is None:
             return self
-        value = script._values.get(self.name, self.default)
+        value = script.value(self.name)
         if value is MISSING:
             raise GumtreeError("PARAMETER_MISSING", f"{self.name} is not set. It is required.")
+        script._preparations.note(self.name, value)
         return list(value) if self.ndim else value
 
     def __set__(self, script: Script, value: Any) -> None:

@@ -20,6 +20,7 @@ from gumtree_core.scripts.members import (
     complete,
     nearest,
 )
+from gumtree_core.scripts.preparation import Preparations
 
 
 class Script:
@@ -44,6 +45,7 @@ class Script:
         self._results: dict[str, Any] = {}
         self._report: Callable[[float | None, str], None] = lambda fraction, text: None
         self._output: Path | None = None
+        self._preparations = Preparations()
         self.set(**parameters)
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -80,6 +82,11 @@ class Script:
         return value if declared.kind == "file" else checked
 
     @classmethod
+    def takes_runs(cls, name: str) -> bool:
+        """Whether a parameter takes runs."""
+        return name in cls._parameters and cls._parameters[name].kind == "run"
+
+    @classmethod
     def _declared(cls, name: str) -> ParameterMember:
         if name not in cls._parameters:
             near = nearest(name, cls._parameters)
@@ -88,6 +95,14 @@ class Script:
                 "PARAMETER_UNKNOWN", f"There is no parameter {name}{near}. There are: {known}."
             )
         return cls._parameters[name]
+
+    def value(self, name: str) -> Any:
+        """The value of a parameter; `MISSING` if it has none."""
+        return self._values.get(name, self._parameters[name].default)
+
+    def take_over(self, before: Script) -> None:
+        """Use what another of the same class has prepared, as long as that still holds."""
+        self._preparations = before._preparations
 
     def parameters_set(self) -> dict[str, Any]:
         """The value of each parameter that has one."""

@@ -21,6 +21,7 @@ from typing import Any
 import gumtree_core.files.nexus.progress
 import gumtree_core.scripts.provenance  # noqa: F401
 from gumtree_core.errors import GumtreeError
+from gumtree_core.scripts.known_runs import KnownRuns
 from gumtree_core.scripts.loading import load_script
 from gumtree_core.scripts.script import Script
 from gumtree_core.scripts.worker import Loaded, Outcome
@@ -36,6 +37,8 @@ class Host:
         self._line = line
         self._sending = threading.Lock()  # a script may log from threads
         self._scripts: dict[Path, tuple[int, type[Script]]] = {}
+        self._latest: Script | None = None
+        self._runs = KnownRuns()
 
     def serve(self) -> None:
         """Answer until the other end is closed."""
@@ -72,7 +75,11 @@ class Host:
         if path not in self._scripts or self._scripts[path][0] != _stamp(path):
             self.load(path, {})
         try:
-            script = self._scripts[path][1](**parameters)
+            made = self._scripts[path][1]
+            script = made(**self._runs.opened(made, parameters))
+            if type(self._latest) is made:
+                script.take_over(self._latest)
+            self._latest = script
             script.host(output, self._report)
             getattr(script, action)()
         except (GumtreeError, MemoryError):

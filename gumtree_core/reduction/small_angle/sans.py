@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from gumtree_core.data import Dataset, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
 from gumtree_core.files.run import Value
 from gumtree_core.reduction.corrections.normalization import Normalization, rate, time_per_monitor
-from gumtree_core.reduction.corrections.transmission import at_angle, beam_intensity
+from gumtree_core.reduction.corrections.transmission import beam_intensity
 from gumtree_core.reduction.corrections.transmission import transmission as ratio_of_beams
 from gumtree_core.reduction.detector.geometry import (
     Array,
@@ -64,13 +65,8 @@ class Counting:
         """
         if self.background is None:
             return self._rate(run, self.normalization)
-        signal: Dataset = self._rate(run, "time") - self._rate(self.background, "time")
+        signal: Dataset = self._rate(run, "time") - self._background_rate
         return signal if self.normalization == "time" else signal * time_per_monitor(run)
-
-    def scattered(self, run: Run, transmission: Dataset, detector: Geometry) -> Dataset:
-        """What a run has scattered, (y, x): its signal over its transmission at each angle."""
-        scattered: Dataset = self.signal(run) / at_angle(transmission, detector.cosine)
-        return scattered
 
     def direct_beam(self, run: Run, detector: Geometry, sensitivity: Dataset | None = None) -> Dataset:
         """A direct beam as it would be without attenuator: a scalar.
@@ -102,7 +98,7 @@ class Counting:
         return replace(self, background=None).transmission(through, empty, there)
 
     def describe(self, run: Run, transmission: Dataset) -> str:
-        """What `scattered` has done to a run, for people."""
+        """What has been done to the scattering of a run, for people."""
         dead_time = number(run, "detector/dead_time", "s", 0.0)
         through = float(transmission.values)
         done = [
@@ -112,6 +108,11 @@ class Counting:
             f"over its transmission {through:.4f}" if through != 1 else "",
         ]
         return f"{run.name}: {', '.join(each for each in done if each)}"
+
+    @cached_property
+    def _background_rate(self) -> Dataset:
+        assert self.background is not None
+        return self._rate(self.background, "time")
 
     def _rate(self, run: Run, normalization: Normalization) -> Dataset:
         return rate(run, normalization, zero_count_variance=self.zero_count_variance)
