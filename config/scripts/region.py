@@ -10,6 +10,7 @@ import numpy as np
 from gumtree_core.data import Dataset, poisson
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
+from gumtree_core.files.formats.columns import write_columns
 from gumtree_core.reduction.corrections.normalization import rate
 from gumtree_core.reduction.detector.masks import ellipse, polygon, rectangle
 from gumtree_core.reduction.fitting import FitWarning, fit
@@ -43,7 +44,9 @@ class RegionOfInterest(Script):
     )
 
     where = group("Region")
-    shape: Literal["everything", "rectangle", "ellipse", "polygon"] = parameter("everything", label="Shape")
+    shape: Literal["rectangle", "ellipse", "polygon"] = parameter(
+        "rectangle", label="Shape", help="All of the detector where its pixels are not limited."
+    )
     x_min: int = parameter(0, ge=0, label="First pixel in x", unit="pixel")
     x_max: int = parameter(-1, ge=-1, label="Last pixel in x", unit="pixel", help="-1: the detector's last.")
     y_min: int = parameter(0, ge=0, label="First pixel in y", unit="pixel")
@@ -100,6 +103,7 @@ class RegionOfInterest(Script):
         self.curve = self._curve(chosen)
         self.log(f"{int(found.pixels.values)} pixels hold {float(found.total.values):.6g} {found.total.unit}")
         self._fit()
+        self._save()
         self.progress(1.0, "Evaluated")
 
     def _counts(self) -> Dataset:
@@ -123,10 +127,10 @@ class RegionOfInterest(Script):
 
     def _inside(self, counts: Dataset) -> np.ndarray:
         shape = counts.sizes["y"], counts.sizes["x"]
-        if self.shape == "everything":
-            return np.ones(shape, dtype=bool)
         if self.shape == "polygon":
             return polygon(shape, self._corners())
+        if self.polygon_x or self.polygon_y:
+            self.log(f"The corners of a polygon are not used: the shape is {self.shape}.")
         x = (self.x_min, shape[1] - 1 if self.x_max < 0 else self.x_max)
         y = (self.y_min, shape[0] - 1 if self.y_max < 0 else self.y_max)
         if self.shape == "rectangle" or x[0] > x[1] or y[0] > y[1]:
@@ -177,6 +181,7 @@ class RegionOfInterest(Script):
         """Fit, if a peak is wanted and there is one; the sums are good without."""
         self.best = self.peak_center = self.peak_fwhm = self.peak_area = self.peak_height = None
         self.reduced_chi_square = None
+        self._found = ""
         if self.peak == "none":
             return
         model = self.peak if self.background == "none" else f"{self.peak} + {self.background}"
@@ -187,10 +192,23 @@ class RegionOfInterest(Script):
         except GumtreeError as error:
             self.log(f"No peak: {error.message}")
             return
-        self.log(found.report())
+        self._found = found.report()
+        self.log(self._found)
         self.best = found.best
         self.peak_center, self.peak_fwhm = found["center"], found["fwhm"]
         self.reduced_chi_square = found.reduced_chi_square
         if self.peak != "edge":
             self.peak_area = found["area"]
         self.peak_height = found["height"] if self.peak != "voigt" else None
+
+    def _save(self) -> None:
+        """The curve as columns of text, below the numbers of the region and of the fit."""
+        numbers = [
+            f"{each.label}: {float(value.values):.9g} +- {float(value.errors):.3g} {value.unit}".rstrip()
+            for each in self.interface().results
+            if isinstance(value := self.results().get(each.name), Dataset) and not value.ndim
+        ]
+        steps = "\n".join([*numbers, *([self._found] if self._found else [])])
+        name = f"{self.run.name.partition('.')[0]}_region.txt"
+        curve = self.curve.rename(**{self.curve.dims[0]: "position"})
+        self.save_as(write_columns, curve.with_metadata(steps=steps), name, symbol="sum")

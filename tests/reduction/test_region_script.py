@@ -203,9 +203,36 @@ def test_where_there_is_no_peak_the_sums_are_there_and_the_log_says_why(region_s
         work.peak_center  # noqa: B018
 
 
+@pytest.mark.parametrize("peak", ["none", "gaussian"])
+def test_curve_and_numbers_are_saved(region_script, tmp_path, peak):
+    work = region_script(run=spot(), peak=peak, **SPOT)
+    work.host(tmp_path, lambda fraction, text: None)
+    work.evaluate()
+
+    (file,) = work.saved
+    assert file == tmp_path / "spot_region.txt"
+    text = file.read_text()
+    assert f"# Sum: {float(work.total.values):.9g} +- " in text
+    assert ("# gaussian + constant by least squares" in text) == (peak == "gaussian")
+    assert "# position (deg)  sum (counts)  dsum (counts)" in text
+    position, total, error = np.loadtxt(file).T
+    assert position == pytest.approx(ANGLES)
+    assert total == pytest.approx(work.curve.values)
+    assert error == pytest.approx(work.curve.errors)
+
+
+def test_limits_of_pixels_are_a_region_without_any_shape(region_script):
+    work = region_script(run=spot(), x_min=10, x_max=13, y_min=5, peak="none")
+    work.evaluate()
+
+    assert (~work.image.mask).sum() == 4 * 11
+
+
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
+        ({"x_min": 90}, "BAD_SHAPE"),
+        ({"x_min": 9, "x_max": 3}, "BAD_SHAPE"),
         ({"along": "chi"}, "NOT_SCANNED"),
         ({"shape": "polygon"}, "BAD_SHAPE"),
         ({"shape": "polygon", "polygon_x": [0, 5, 3], "polygon_y": [0, 5]}, "BAD_SHAPE"),
@@ -222,7 +249,7 @@ def test_what_cannot_be_evaluated_is_refused(region_script, changed, reason):
     assert refused.value.reason == reason
 
 
-def test_the_direct_beam_of_ng3_on_the_command_line(reference):
+def test_the_direct_beam_of_ng3_on_the_command_line(reference, tmp_path):
     gumtree = Path(sys.executable).parent / "gumtree"
     run = reference / "nist_ng3" / "SILIC005.SA3_SRK_S105"
     corners = {"x-min": 57, "x-max": 77, "y-min": 54, "y-max": 74}
@@ -230,12 +257,13 @@ def test_the_direct_beam_of_ng3_on_the_command_line(reference):
     options += ["--shape", "ellipse", "--peak", "voigt"]
 
     done = subprocess.run(
-        [gumtree, "reduce", "region", "--run", run, *options],
+        [gumtree, "reduce", "region", "--run", run, "--output", tmp_path, *options],
         check=True, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 
     assert "Centre of mass in x" in done.stdout
     assert "voigt_center" in done.stdout + done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["SILIC005_region.txt"]
 
 
 def test_the_script_is_declared_as_a_live_one(region_script):
