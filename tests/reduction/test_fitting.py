@@ -213,6 +213,31 @@ def test_few_counts_are_fitted_without_bias_by_their_likelihood_alone():
     assert np.mean(areas["least squares"]) < 2.5
 
 
+@pytest.mark.parametrize("background", [0.0, 0.02])
+def test_errors_are_right_where_hardly_anything_is_counted_beside_the_peak(background):
+    """100 fits over a background of nearly nothing: the mean pull is 0 +- 0.1, its width 1 +- 0.07."""
+    pulls: dict[str, list[float]] = {"area": [], "center": [], "fwhm": []}
+    true = {"area": 100.0, "center": 42.1, "fwhm": 0.5}
+    for seed in range(100):
+        data = counted(seed, gaussian(X, *true.values()) + background)
+        found = fit(data, "gaussian + linear", statistic="poisson")
+        for name, pull in pulls.items():
+            pull.append((float(found[name].values) - true[name]) / float(found[name].errors))
+
+    for pull in pulls.values():
+        assert abs(np.mean(pull)) < 0.35
+        assert np.std(pull) == pytest.approx(1.0, abs=0.22)
+
+
+def test_a_model_that_goes_below_nothing_does_not_get_errors_of_nothing():
+    """A Lorentzian where a Gaussian is: its tails push the background below 0, where no count can be."""
+    found = fit(counted(2, gaussian(X, 200, 42.1, 0.5)), "lorentzian + constant", statistic="poisson")
+
+    assert float(found["level"].values) < 0
+    assert float(found["area"].errors) > 0.9 * np.sqrt(200 / (X[1] - X[0])) * (X[1] - X[0])
+    assert 5 < found.reduced_chi_square < 1000
+
+
 def test_a_constant_by_likelihood_is_the_mean_and_its_error_that_of_the_sum():
     counts = np.array([0, 2, 1, 0, 3, 0, 0, 4])
     data = poisson(counts, 0, axes={"x": np.arange(8.0)})

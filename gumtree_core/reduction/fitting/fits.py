@@ -143,8 +143,9 @@ def fit(
     would pull the curve off the data (D'Agostini, Nucl. Instrum. Meth. A 346 (1994) 306). It is in the errors
     of the parameters, exactly. Data without errors are weighted alike, and the errors of the parameters
     follow from the scatter. ``"poisson"`` maximises the likelihood of counts (Cash, Astrophys. J. 228 (1979)
-    939), in the form of the deviance 2 sum(m - y + y ln(y / m)), whose terms are squares that the same method
-    minimises (Laurence and Chromy, Nat. Methods 7 (2010) 338); take it where there are points of few counts.
+    939), by least squares whose weights 1 / m follow the model until both stay (Nelder and Wedderburn, J. R.
+    Stat. Soc. A 135 (1972) 370); take it where there are points of few counts. Where the model expects fewer
+    than 0.1 counts the weight is that of 0.1, which leaves the estimate unbiased and lets a background be 0.
 
     The errors of the parameters are those of the data times dp/dy = (D^T V^-1 D)^-1 D^T V^-1, with D the
     derivatives of the model; so they keep the sources of the data. A Poisson fit has sources of its own, as
@@ -223,9 +224,8 @@ def _result(
 ) -> Fit:
     data, used = problem.data, problem.used
     inverse = gain(problem, values, weigh)
-    residual = weigh.residual(problem.model(values, problem.x[used]))
-    total = float(residual @ residual)
-    freedom = len(residual) - len(problem.names)
+    total = weigh.chi_square(problem.model(values, problem.x[used]))
+    freedom = int(used.sum()) - len(problem.names)
     related = data.size * len(problem.names) <= REMEMBERED
     if isinstance(weigh, Independent | Correlated):
         kept = data[used].replace(unit="", axes={}, masks={}, metadata={}, history=())

@@ -22,6 +22,10 @@ CONDITION = 1e9
 """From this condition of the scaled derivatives on, the data do not determine all parameters."""
 AT_BOUND = 1e-4
 """How near to a bound, relative to its size or start, a parameter counts as being at it."""
+MOST_PASSES = 100
+"""With which weights that follow the model have to settle."""
+SETTLED = 1e-5
+"""By which, in standard deviations of the data, the model then moves at most."""
 
 
 @dataclass
@@ -162,34 +166,15 @@ def _inside(value: float, low: float, high: float) -> float:
 
 def minimise(problem: Problem, weigh: Weights) -> tuple[Array, list[str]]:
     """Give the values of the varied parameters; those at a bound are no longer varied."""
-    from scipy.optimize import least_squares
-
     parameters, names = problem.parameters, problem.names
-    x = problem.x[problem.used]
     start = np.array([parameters[name].value for name in names], dtype=np.float64)
     notes: list[str] = []
     if names:
         low = np.array([parameters[name].min for name in names])
         high = np.array([parameters[name].max for name in names])
-        try:
-            with np.errstate(all="ignore"):
-                solved = least_squares(
-                    lambda p: weigh.residual(problem.model(p, x)), start, bounds=(low, high), x_scale="jac",
-                    xtol=1e-12, ftol=1e-12, gtol=1e-12, max_nfev=200 * (len(names) + 1),
-                )  # fmt: skip
-        except ValueError as error:
-            raise GumtreeError(
-                "FIT_FAILED",
-                f"The model gives no number at its start ({_listed(names, start)}). Give other start values.",
-            ) from error
-        if solved.status == 0:
-            raise GumtreeError(
-                "FIT_FAILED",
-                f"The fit has not converged after {solved.nfev} steps, at {_listed(names, solved.x)}. Give "
-                "better start values, or fix some.",
-            )
-        span = np.maximum(np.abs(start), np.abs(solved.x))
-        start = np.asarray(solved.x)
+        solved = _least(problem, weigh, start, (low, high))
+        span = np.maximum(np.abs(start), np.abs(solved))
+        start = solved
         for k, name in enumerate(names):
             for bound in (low[k], high[k]):
                 if np.isfinite(bound) and abs(start[k] - bound) <= AT_BOUND * span[k]:
@@ -200,6 +185,48 @@ def minimise(problem: Problem, weigh: Weights) -> tuple[Array, list[str]]:
         problem.names = tuple(name for name in names if parameters[name].vary)
         start = start[[parameters[name].vary for name in names]]
     return start, notes
+
+
+def _least(problem: Problem, weigh: Weights, start: Array, bounds: tuple[Array, Array]) -> Array:
+    """The values with the least squares; anew with the weights that the best model asks for, till it stays.
+
+    Raises
+    ------
+    GumtreeError
+        FIT_FAILED.
+    """
+    from scipy.optimize import least_squares
+
+    x = problem.x[problem.used]
+    best = None
+    for _ in range(MOST_PASSES):
+        try:
+            with np.errstate(all="ignore"):
+                solved = least_squares(
+                    lambda p, by: by.residual(problem.model(p, x)), start, bounds=bounds, args=(weigh,),
+                    x_scale="jac", xtol=1e-12, ftol=1e-12, gtol=1e-12, max_nfev=200 * (len(start) + 1),
+                )  # fmt: skip
+        except ValueError as error:
+            raise GumtreeError(
+                "FIT_FAILED",
+                f"The model gives no number at its start ({_listed(problem.names, start)}). Give other start "
+                "values.",
+            ) from error
+        if solved.status == 0:
+            break
+        start = np.asarray(solved.x)
+        before, best = best, problem.model(start, x)
+        following = weigh.after(best)
+        if following is None:
+            return start
+        if before is not None and np.linalg.norm(following.white(best - before, best)) < SETTLED:
+            return start
+        weigh = following
+    raise GumtreeError(
+        "FIT_FAILED",
+        f"The fit has not converged after {solved.nfev} steps, at {_listed(problem.names, solved.x)}. Give "
+        "better start values, or fix some.",
+    )
 
 
 def _listed(names: Sequence[str], values: Array) -> str:

@@ -15,8 +15,9 @@ from gumtree_core.reduction.fitting.shapes import Array
 Statistic = Literal["least squares", "poisson"]
 LARGEST_COVARIANCE = 5000
 """Points up to which correlations of the data are taken into account: the work goes with their cube."""
-LEAST = 1e-10
-"""The least that a model of counts is taken to be: the likelihood of counts where none may be is 0."""
+LEAST = 0.1
+"""Counts that a point is weighted by where the model expects fewer, or less than none: with 1 / m as weight
+such points would decide everything, and what they say of the errors would be nothing."""
 
 
 class Weights(Protocol):
@@ -32,9 +33,18 @@ class Weights(Protocol):
     def white(self, deviation: Array, model: Array) -> Array:
         """Small deviations, or columns of them, in that unit."""
 
+    def chi_square(self, model: Array) -> float:
+        """How far it is in all."""
+        residual = self.residual(model)
+        return float(residual @ residual)
+
+    def after(self, model: Array) -> Weights | None:
+        """The weights that the best model so far asks for; None where they are the data's."""
+        return None
+
 
 @dataclass(frozen=True)
-class Alike:
+class Alike(Weights):
     """Data without errors."""
 
     y: Array
@@ -50,7 +60,7 @@ class Alike:
 
 
 @dataclass(frozen=True)
-class Independent:
+class Independent(Weights):
     """Points with an error each."""
 
     y: Array
@@ -71,7 +81,7 @@ class Independent:
 
 
 @dataclass(frozen=True)
-class Correlated:
+class Correlated(Weights):
     """Points whose covariance matrix is L L^T; `root` is L."""
 
     y: Array
@@ -96,18 +106,27 @@ class Correlated:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Counts, whose variance is that of the model."""
+class Counts(Weights):
+    """Counts, whose variance is that of the model: of the best one so far, until it is the best of all."""
 
     y: Array
+    variance: Array
     absolute: bool = True
 
     def residual(self, model: Array) -> Array:
-        """The signed root of each term of the deviance, 2 (m - y + y ln(y / m))."""
-        m = np.maximum(model, LEAST)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            term = np.where(self.y > 0, self.y * np.log(self.y / m), 0.0)
-        return np.asarray(np.sign(self.y - m) * np.sqrt(np.maximum(2 * (m - self.y + term), 0.0)))
+        """In units of the root of the variance."""
+        return np.asarray((self.y - model) / np.sqrt(self.variance))
+
+    def chi_square(self, model: Array) -> float:
+        """The deviance 2 sum(m - y + y ln(y / m)), with no m below 0, nor below the least where y > 0."""
+        m = np.maximum(model, np.where(self.y > 0, LEAST, 0.0))
+        counted = self.y > 0
+        y = self.y[counted]
+        return float(2 * ((m - self.y).sum() + (y * np.log(y / m[counted])).sum()))
+
+    def after(self, model: Array) -> Counts:
+        """With the variance of that model."""
+        return Counts(self.y, np.maximum(model, LEAST))
 
     def white(self, deviation: Array, model: Array) -> Array:
         """In units of the root of the model."""
@@ -129,7 +148,7 @@ def weights(data: Dataset, statistic: Statistic) -> Weights:
                 "NOT_COUNTS",
                 f"{data.name} holds values that are no counts (0, 1, 2, ...); fit rates by least squares.",
             )
-        return Counts(y)
+        return Counts(y, np.maximum(y, 1.0))
     if statistic != "least squares":
         raise GumtreeError(
             "UNKNOWN_STATISTIC", f"The statistic is 'least squares' or 'poisson', not {statistic!r}."
