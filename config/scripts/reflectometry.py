@@ -21,6 +21,7 @@ from gumtree_core.reduction.reflectometry.reflectivity import (
     wavelength_bins,
 )
 from gumtree_core.reduction.reflectometry.stitching import plateau, stitch
+from gumtree_core.reduction.runs import check_different
 from gumtree_core.scripts import Script, action, group, parameter, result
 
 KEPT = (
@@ -28,6 +29,9 @@ KEPT = (
     "source/probe", "sample/name",
 )  # fmt: skip
 """What the curve says of the first run."""
+
+ABOVE_1 = 1.2
+"""From here on R is worth a word; below, it may be the drift of the source."""
 
 
 class Reflectometry(Script):
@@ -103,6 +107,7 @@ class Reflectometry(Script):
     @action("Reduce")
     def reduce(self) -> None:
         """Reduce to one R(Q)."""
+        check_different([(f"angle {number}", run) for number, run in enumerate(self.reflected, 1)])
         self._steps = ["time of flight to wavelength behind a pair of choppers"]
         axis = wavelength_bins(self.lowest_wavelength, self.highest_wavelength, self.bin_width / 100)
         beams = zip(self.reflected, self._direct_beams(axis), self._ridges(), strict=True)
@@ -117,6 +122,7 @@ class Reflectometry(Script):
         if self.critical_q:
             r = r / plateau(r, self.critical_q)
             self._steps.append(f"divided by the mean below {self.critical_q:g} 1/angstrom")
+        self._tell_what_is_above_1(r)
         self.r = self._described(r)
         references = [str(run.path) for run in self.direct if run.path is not None]
         self.save_as(
@@ -172,6 +178,15 @@ class Reflectometry(Script):
                 f"{len(self.reflected)} reflected beams; give a row for each, and a width above 0.",
             )
         return [Ridge(center, self.beam_sigma) for center in self.beam_center]
+
+    def _tell_what_is_above_1(self, r: Dataset) -> None:
+        """Nothing reflects more than all; but slits may have been changed, so the curve is kept."""
+        above = r[(r.values > ABOVE_1) & (r.values - 1 > 5 * r.errors)]
+        if above.size:
+            self.log(
+                f"R is up to {above.values.max():.4g}: were reflected and direct beams exchanged, or the "
+                "slits changed between them? A `critical_q` inside the plateau makes that 1."
+            )
 
     def _described(self, r: Dataset) -> Dataset:
         first = self.reflected[0]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gumtree_core.data import Axis, Dataset, scalar
+from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run, load
 from gumtree_core.files.formats.orso import CURVE
 from gumtree_core.reduction.reflectometry.beam import Ridge, find_ridge
@@ -240,6 +241,24 @@ def test_the_command_writes_a_file_that_orsopy_reads(platypus, tmp_path, monkeyp
     again = load(tmp_path / "r.ort").data(CURVE)
     assert again.values == pytest.approx(data_set.data[:, 1])
     assert again.values[:20] == pytest.approx(np.ones(20), abs=0.06)
+
+
+def test_a_run_counts_for_one_angle_only(runs):
+    script = load_script("reflectometry")
+    work = script(reflected=[runs[708], runs[709], runs[708]], direct=[runs[DIRECT]])
+
+    with pytest.raises(GumtreeError, match=r"PLP0000708\.nx\.hdf is given as angle 1 and as angle 3"):
+        work.reduce()
+
+
+@pytest.mark.parametrize(("reflected", "direct", "told"), [(708, DIRECT, 0), (DIRECT, 708, 1)])
+def test_more_than_all_is_reflected_only_if_beams_are_exchanged(runs, reflected, direct, told):
+    said = []
+    work = load_script("reflectometry")(reflected=[runs[reflected]], direct=[runs[direct]])
+    work.host(None, lambda fraction, text: said.append(text))
+    work.reduce()
+
+    assert sum(text.startswith("R is up to 3259: were reflected") for text in said) == told
 
 
 def test_the_critical_edge_is_that_of_silicon(runs):
