@@ -100,8 +100,61 @@ def canonical(unit: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+def has_own_zero(unit: str) -> bool:
+    """Whether 0 of a canonical unit is not 0 of others, as of degC: such numbers have no sums."""
+    if not unit or unit in COMMON:
+        return False
+    return (_offset(_parse(unit), None) or 0.0) != 0.0
+
+
+def _offset(unit: pint.Unit, target: pint.Unit | None) -> float | None:
+    """What 0 is in another unit, or in SI's; None where they are of different sorts, as degC and degC/min."""
+    import pint
+
+    zero = _registry().Quantity(0.0, unit)
+    try:
+        return float((zero.to_base_units() if target is None else zero.to(target)).magnitude)
+    except pint.PintError:
+        return None
+
+
+def check_zero(unit: str, what: str) -> None:
+    """Refuse what means something only where 0 is nothing.
+
+    Raises
+    ------
+    GumtreeError
+        UNIT_MISMATCH.
+    """
+    if has_own_zero(unit):
+        raise GumtreeError(
+            "UNIT_MISMATCH",
+            f"{what}: '{unit}' has a zero of its own, so that only differences and averages mean something;"
+            " convert with to() first, degC to K.",
+        )
+
+
+@lru_cache(maxsize=4096)
+def difference(unit: str) -> str:
+    """Give the unit of a difference: delta_degC for degC, else the same."""
+    if not has_own_zero(unit):
+        return unit
+    (name,) = _parse(unit)._units
+    return _text(_parse(f"delta_{name}"))
+
+
+def moved(left: str, right: str, subtracted: bool = False) -> str:
+    """The unit of degC + delta_degC and the like, whose zero is their own; empty for others."""
+    if has_own_zero(left) and right == difference(left):
+        return left
+    return right if not subtracted and has_own_zero(right) and left == difference(right) else ""
+
+
+@lru_cache(maxsize=4096)
 def multiply(left: str, right: str) -> str:
     """Give the unit of a product of canonical units."""
+    for unit in (left, right):
+        check_zero(unit, f"The product of '{left}' and '{right}'")
     if not left or not right:
         return left or right
     return _text(_parse(left) * _parse(right))
@@ -110,6 +163,8 @@ def multiply(left: str, right: str) -> str:
 @lru_cache(maxsize=4096)
 def divide(left: str, right: str) -> str:
     """Give the unit of a quotient of canonical units."""
+    for unit in (left, right):
+        check_zero(unit, f"The quotient of '{left}' and '{right}'")
     if not right:
         return left
     return "" if left == right else _text(_parse(left or "dimensionless") / _parse(right))
@@ -118,6 +173,7 @@ def divide(left: str, right: str) -> str:
 @lru_cache(maxsize=4096)
 def power(unit: str, exponent: float) -> str:
     """Give the unit of a power."""
+    check_zero(unit, f"The power {exponent:g} of '{unit}'")
     return unit if not unit or exponent == 1 else _text(_parse(unit) ** exponent)
 
 
@@ -130,7 +186,9 @@ def conversion(source: str, target: str) -> tuple[float, float] | None:
     one, other = _parse(source or "dimensionless"), _parse(target or "dimensionless")
     if one.dimensionality != other.dimensionality:
         return None
-    offset = float(registry.Quantity(0.0, one).to(other).magnitude)
+    offset = _offset(one, other)
+    if offset is None:
+        return None
     if offset == 0.0:
         return float(registry.Quantity(1.0, one).to(other).magnitude), 0.0
     return float(registry.Quantity(1.0, one).to(other).magnitude) - offset, offset

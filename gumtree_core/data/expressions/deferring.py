@@ -127,7 +127,9 @@ def _unit(operation: int, left: str, right: str) -> str | None:
     """The result's unit; None where units must be converted or do not agree."""
     key = operation, left, right
     if key not in _units:
-        if operation in (ADD, SUB):
+        if units.has_own_zero(left) or units.has_own_zero(right):
+            made = None
+        elif operation in (ADD, SUB):
             made = left if left == right else None
         elif operation == MUL:
             made = units.multiply(left, right)

@@ -166,6 +166,8 @@ def _unary(function: np.ufunc, ds: Dataset) -> Dataset:
         return _like(ds, function(ds.values), "", Uncertainty(), ds.history)
     rule = UNARY[function]
     unit = ds.unit
+    if function is not np.positive:
+        units.check_zero(unit, f"numpy.{function.__name__} of {ds.name}")
     if rule.unit == "angle":
         factor, _ = _conversion(
             unit, "rad", f"numpy.{function.__name__} needs an angle, not {ds.name} in '{unit}'."
@@ -258,9 +260,17 @@ def _arguments(function: np.ufunc, a: _Operand, b: _Operand, symbol: str) -> tup
     """Give both arguments as numbers that belong together, the result's unit, and the second's conversion."""
     rule: Binary = BINARY[function]
     x, y = _real(a.values), _real(b.values)
+    if function in (np.add, np.subtract) and (unit := units.moved(a.unit, b.unit, function is np.subtract)):
+        return x, y, unit, 1.0
     if rule.unit in ("same", "arc"):
         y, factor, unit = _in_one_unit(a, b, symbol)
+        if function is np.subtract:
+            unit = units.difference(unit)
+        elif function not in (np.minimum, np.maximum):
+            units.check_zero(unit, f"{a.name} {symbol} {b.name}")
         return x, _real(y), unit if rule.unit == "same" else "rad", factor
+    for operand in (a, b):
+        units.check_zero(operand.unit, f"{a.name} {symbol} {b.name}")
     if rule.unit == "ratio":
         y, factor, _ = _in_one_unit(a, b, symbol) if b.unit else (b.values, 1.0, "")
         return x, _real(y), "" if b.unit else a.unit, factor

@@ -130,7 +130,8 @@ def diff(ds: Dataset, dim: str, n: int = 1) -> Dataset:
         axes = {name: _between(axis, dim) for name, axis in ds.axes.items()}
         signed = ds if ds.dtype.kind == "f" else ds.derive(values=ds.values.astype(np.float64))
         parts = [(slice(1, length, 1), 1.0), (slice(0, length - 1, 1), -1.0)]
-        ds = combination(signed, dim, parts, f"diff of {ds.name} along {dim}", axes=axes)
+        entry, unit = f"diff of {ds.name} along {dim}", units.difference(ds.unit)
+        ds = combination(signed, dim, parts, entry, axes=axes, unit=unit)
     return ds
 
 
@@ -162,7 +163,8 @@ def gradient(ds: Dataset, axis: str, dim: str | None = None) -> Dataset:
     found, along = coordinates(ds, axis, dim)
     x = spread(found.centers, found.dims or (), ds)
     entry = f"gradient of {ds.name} by {axis}"
-    return gradient_by(ds, along, x, units.divide(ds.unit, found.unit), entry)
+    unit = units.divide(units.difference(ds.unit), units.difference(found.unit))
+    return gradient_by(ds, along, x, unit, entry)
 
 
 def gradient_by(ds: Dataset, dim: str, x: Array, unit: str, entry: str) -> Dataset:

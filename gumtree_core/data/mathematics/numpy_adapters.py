@@ -136,9 +136,8 @@ def gradient_along(ds: Dataset, dim: str, step: Any) -> Dataset:
     """Differentiate along one dimension by a spacing or by coordinates."""
     numbers, unit = as_numbers(step)
     x = numbers * np.arange(ds.sizes[dim]) if numbers.ndim == 0 else numbers
-    return neighbours.gradient_by(
-        ds, dim, placed(x, ds, dim), units.divide(ds.unit, unit), f"gradient of {ds.name} along {dim}"
-    )
+    slope = units.divide(units.difference(ds.unit), units.difference(unit))
+    return neighbours.gradient_by(ds, dim, placed(x, ds, dim), slope, f"gradient of {ds.name} along {dim}")
 
 
 def trapezoid(ds: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Dataset:
@@ -149,7 +148,8 @@ def trapezoid(ds: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Dataset:
     numbers, unit = as_numbers(dx if x is None else x)
     points = numbers * np.arange(ds.sizes[dim]) if x is None else numbers
     entry = f"trapezoid of {ds.name} along {dim}"
-    return running.trapezium(ds, dim, placed(points, ds, dim), units.multiply(ds.unit, unit), entry)
+    area = units.multiply(ds.unit, units.difference(unit))
+    return running.trapezium(ds, dim, placed(points, ds, dim), area, entry)
 
 
 def as_numbers(given: Any) -> tuple[Array, str]:

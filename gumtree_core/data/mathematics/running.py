@@ -45,6 +45,7 @@ def cumsum(ds: Dataset, dim: str) -> Dataset:
         UNKNOWN_DIMENSION.
     """
     at = indexing.position(ds, dim)
+    units.check_zero(ds.unit, f"The sums of {ds.name}")
     keep = reductions.kept(ds)
     entry = f"cumsum of {ds.name} along {dim}"
     values = ds.values if keep is None else np.where(keep, ds.values, 0)
@@ -201,7 +202,7 @@ def integrate(ds: Dataset, axis: str, dim: str | None = None) -> Dataset:
     """
     found, along = coordinates(ds, axis, dim)
     entry = f"{ds.name} integrated over {axis}"
-    unit = units.multiply(ds.unit, found.unit)
+    unit = units.multiply(ds.unit, units.difference(found.unit))
     if found.edges == along:
         return weighted_sum(ds, along, spread(found.widths, found.dims or (), ds), unit, entry)
     x = np.moveaxis(spread(found.centers.astype(np.float64), found.dims or (), ds), ds.dims.index(along), -1)

@@ -92,13 +92,12 @@ class Groups:
 
     def mean(self) -> Dataset:
         """Average each group; a masked element takes no part."""
-        return self._ratio(self.data, np.ones(self.data.shape))
-
-    def _ratio(self, data: Dataset, weights: Array) -> Dataset:
-        ones = data.derive(values=weights, uncertainty=Uncertainty(), unit="")
-        result: Dataset = self._binned(data) / self._binned(ones).values
-        entry = f"mean of {self.data.name} by {self.name}"
-        return result.derive(history=(*self.data.history, entry), masks=self._binned(data).raw_masks)
+        data = self.data
+        total = self._binned(data.derive(unit=""))
+        ones = data.derive(values=np.ones(data.shape), uncertainty=Uncertainty(), unit="")
+        result: Dataset = total / self._binned(ones).values
+        entry = f"mean of {data.name} by {self.name}"
+        return result.derive(unit=data.unit, history=(*data.history, entry), masks=total.raw_masks)
 
     def _binned(self, data: Dataset) -> Dataset:
         index = data.derive(values=self.index, dims=(self.dim,), uncertainty=Uncertainty(), axes={}, masks={})

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gumtree_core.data import units
 from gumtree_core.data.mathematics.neighbours import coordinates, new_axis, spread
 from gumtree_core.data.metadata import without
 from gumtree_core.data.propagation.folding import BinSum, fold
@@ -131,6 +132,8 @@ def rebin(ds: Dataset, axis: str, edges: Any, density: bool = False) -> Dataset:
         NO_BIN_EDGES, BAD_BIN_EDGES, UNKNOWN_AXIS, BAD_AXIS, UNIT_MISMATCH.
     """
     found, dim = coordinates(ds, axis)
+    if not density:
+        units.check_zero(ds.unit, f"{ds.name} rebinned as amounts")
     if found.edges is None:
         raise GumtreeError(
             "NO_BIN_EDGES",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gumtree_core.data import units
 from gumtree_core.data.axis import place
 from gumtree_core.data.checks import is_dataset
 from gumtree_core.data.propagation.folding import BinSum, DimensionSum, fold
@@ -102,6 +103,7 @@ def total(ds: Dataset, dims: Dims = None) -> Dataset:
     axes = axes_of(ds, dims)
     if not axes:
         return ds
+    units.check_zero(ds.unit, f"The sum of {ds.name}")
     entry = f"sum of {ds.name} over {_names(ds, axes)}"
     reduction = DimensionSum(ds.shape, axes, kept(ds))
     return reduced(
@@ -120,8 +122,8 @@ def mean(ds: Dataset, dims: Dims = None) -> Dataset:
     axes = axes_of(ds, dims)
     if not axes:
         return ds
-    result: Dataset = total(ds, dims) / np.asarray(count(ds, axes))
-    return result.replace(history=(*ds.history, f"mean of {ds.name} over {_names(ds, axes)}"))
+    result: Dataset = total(ds.derive(unit=""), dims) / np.asarray(count(ds, axes))
+    return result.derive(unit=ds.unit, history=(*ds.history, f"mean of {ds.name} over {_names(ds, axes)}"))
 
 
 def count(ds: Dataset, axes: tuple[int, ...]) -> Array | int:
@@ -160,6 +162,7 @@ def bin_sum(ds: Dataset, index: Any, n_bins: int, dim: str, axis: Any = None) ->
     GumtreeError
         BAD_BIN_INDEX, DIMENSION_MISMATCH, BAD_AXIS.
     """
+    units.check_zero(ds.unit, f"The sum of {ds.name} in bins")
     table, binned = _checked_index(ds, index, n_bins, dim)
     axes = tuple(ds.dims.index(name) for name in binned)
     lead = tuple(name for name in ds.dims if name not in binned)

@@ -55,11 +55,11 @@ def weighted_mean(ds: Dataset, dims: Dims = None, weights: Any = None) -> Datase
                 " them, give weights, or choose a zero_count_variance.",
             )
         weights = 1.0 / np.where(ds.variances == 0, 1.0, ds.variances)
-    product: Dataset = ds * weights
+    product: Dataset = ds.derive(unit="") * weights
     # The weights count where the product does: in its dimensions and under its masks.
     ones = product.derive(values=np.ones(product.shape), unit="", uncertainty=Uncertainty())
     result: Dataset = reductions.total(product, dims) / reductions.total(ones * weights, dims)
-    return result.replace(history=(*ds.history, f"weighted mean of {ds.name}"))
+    return result.derive(unit=ds.unit, history=(*ds.history, f"weighted mean of {ds.name}"))
 
 
 def std(ds: Dataset, dims: Dims = None, ddof: int = 0) -> Dataset:
@@ -106,8 +106,7 @@ def _spread(ds: Dataset, dims: Dims, ddof: int, which: Literal["std", "var"]) ->
         entry = f"{which} of {ds.name}"
         uncertainty = fold(ds.uncertainty.scaled(derivative), reduction, entry)
     result = reductions.reduced(ds, axes, entry, values=values, uncertainty=uncertainty)
-    if which == "var":
-        result = result.derive(unit=units.power(ds.unit, 2.0))
+    result = result.derive(unit=units.power(units.difference(ds.unit), 1.0 if which == "std" else 2.0))
     few = np.broadcast_to(n <= ddof, values.shape)
     return result.with_masks(**{arithmetic.UNDEFINED: few}) if few.any() else result
 

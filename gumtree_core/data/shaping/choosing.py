@@ -25,6 +25,21 @@ def _skeleton(operand: Any) -> Any:
     return operand.derive(values=np.zeros(operand.shape), uncertainty=Uncertainty(), masks={})
 
 
+def _frame(one: Any, other: Any, condition: Any = 0.0) -> Dataset:
+    """Give what all together have of dimensions and axes, and the unit of the first two."""
+    a, b, c = _skeleton(one), _skeleton(other), _skeleton(condition)
+    unit = getattr(a, "unit", "")
+    if unit == getattr(b, "unit", ""):
+        a, b = _bare(a), _bare(b)
+        return ((a + b) + c).derive(unit=unit)  # type: ignore[no-any-return]
+    both = a + b  # which converts one, or refuses
+    return (_bare(both) + c).derive(unit=both.unit)  # type: ignore[no-any-return]
+
+
+def _bare(operand: Any) -> Any:
+    return operand.derive(unit="") if is_dataset(operand) else operand
+
+
 def _placed(operand: Any, frame: Dataset) -> Array:
     if is_dataset(operand):
         return spread(operand.values, operand.dims, frame)
@@ -50,7 +65,7 @@ def where(condition: Any, one: Any, other: Any) -> Dataset:
     flags = np.asarray(condition.values if is_dataset(condition) else condition)
     if flags.dtype != np.bool_:
         raise GumtreeError("BAD_OPERAND", f"numpy.where takes a condition such as a > 1, not {flags.dtype}.")
-    frame: Dataset = (_skeleton(one) + _skeleton(other)) * _skeleton(condition)
+    frame = _frame(one, other, condition)
     lead = one if is_dataset(one) else other if is_dataset(other) else condition
     choice = np.broadcast_to(_placed(condition, frame), frame.shape)
     parts, values = [], []
@@ -116,7 +131,7 @@ def isclose(one: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_
     GumtreeError
         UNIT_MISMATCH, DIMENSION_MISMATCH, AXIS_MISMATCH.
     """
-    frame: Dataset = _skeleton(one) + _skeleton(other)
+    frame = _frame(one, other)
     a, b = _placed(one, frame), _placed(other, frame)
     a, b = a * _factor(one, frame.unit), b * _factor(other, frame.unit)
     masks: Any = (one == other).raw_masks

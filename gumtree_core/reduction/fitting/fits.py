@@ -10,6 +10,7 @@ import numpy as np
 
 from gumtree_core.data import Dataset
 from gumtree_core.data.propagation.uncertainty import REMEMBERED
+from gumtree_core.data.units import difference
 from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.fitting import models as fit_models
 from gumtree_core.reduction.fitting.problem import (
@@ -18,7 +19,7 @@ from gumtree_core.reduction.fitting.problem import (
     gain,
     minimise,
 )
-from gumtree_core.reduction.fitting.shapes import Array
+from gumtree_core.reduction.fitting.shapes import NUMBER, Array
 from gumtree_core.reduction.fitting.weights import (
     Correlated,
     Independent,
@@ -269,13 +270,14 @@ def _parameters(problem: Problem, values: Array, units: dict[str, str]) -> dict[
     all_values = problem.others(values, names)
     slopes = problem.derivative(lambda p: problem.others(p, names), values)
     known = fit_models.powers(problem.terms)
-    of_data = Dataset(1.0, unit=problem.data.unit)
-    of_axis = Dataset(1.0, unit=problem.data.axes[problem.axis].unit)
+    coordinate = problem.data.axes[problem.axis].unit
+    of_data, of_width = (Dataset(1.0, unit=difference(unit)) for unit in (problem.data.unit, coordinate))
     together = Dataset(slopes, dims=("all", "parameter")) @ problem.vector if problem.names else None
     result = {}
     for k, name in enumerate(names):
-        a, b = known.get(name, (0, 0))
-        unit = units.get(name, (of_data**a * of_axis**b).unit)
+        powers = known.get(name, NUMBER)
+        usual = coordinate if powers.position else (of_data**powers.data * of_width**powers.coordinate).unit
+        unit = units.get(name, usual)
         value = np.asarray(all_values[k])
         if together is None or not slopes[k].any():
             result[name] = Dataset(value, unit=unit, title=name)

@@ -8,15 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Powers = tuple[int, int]
-"""The unit of a parameter: powers of the data's unit and of the coordinate's."""
 
-AREA, POSITION, HEIGHT, SLOPE, NUMBER, RATE = (1, 1), (0, 1), (1, 0), (1, -1), (0, 0), (0, -1)
+
+class Powers(NamedTuple):
+    """The unit of a parameter: powers of the data's unit and of the coordinate's."""
+
+    data: int
+    coordinate: int
+    position: bool = False
+    """Whether it is a coordinate, not a difference of two."""
+
+
+AREA, HEIGHT, SLOPE, NUMBER = Powers(1, 1), Powers(1, 0), Powers(1, -1), Powers(0, 0)
+POSITION, WIDTH, RATE = Powers(0, 1, position=True), Powers(0, 1), Powers(0, -1)
 _LN2 = float(np.log(2))
 _GAUSS_HEIGHT = float(2 * np.sqrt(_LN2 / np.pi))
 _LORENTZ_HEIGHT = float(2 / np.pi)
@@ -193,8 +203,8 @@ def power_law(x: Array, amplitude: float, exponent: float) -> Array:
 
 _POSITIVE = (0.0, np.inf)
 _PART = (0.0, 1.0)
-_PEAK = {"area": AREA, "center": POSITION, "fwhm": POSITION}
-_SPLIT = {"area": AREA, "center": POSITION, "left_fwhm": POSITION, "right_fwhm": POSITION}
+_PEAK = {"area": AREA, "center": POSITION, "fwhm": WIDTH}
+_SPLIT = {"area": AREA, "center": POSITION, "left_fwhm": WIDTH, "right_fwhm": WIDTH}
 _WIDE = {"fwhm": _POSITIVE}
 _BOTH = {"left_fwhm": _POSITIVE, "right_fwhm": _POSITIVE}
 _PV_HEIGHT = f"{{p}}area/{{p}}fwhm*({{p}}fraction*{_LORENTZ_HEIGHT}+(1-{{p}}fraction)*{_GAUSS_HEIGHT})"
@@ -212,21 +222,21 @@ SHAPES: dict[str, Shape] = {
         {"height": (_PV_HEIGHT, HEIGHT)}, {"fraction": 0.5}, peak=True,
     ),
     "voigt": Shape(
-        voigt, {"area": AREA, "center": POSITION, "gauss_fwhm": POSITION, "lorentz_fwhm": POSITION},
+        voigt, {"area": AREA, "center": POSITION, "gauss_fwhm": WIDTH, "lorentz_fwhm": WIDTH},
         {"gauss_fwhm": _POSITIVE, "lorentz_fwhm": _POSITIVE},
         # Olivero and Longbothum, J. Quant. Spectrosc. Radiat. Transfer 17 (1977) 233: to 2e-4.
-        {"fwhm": ("0.5346*{p}lorentz_fwhm+sqrt(0.2166*{p}lorentz_fwhm**2+{p}gauss_fwhm**2)", POSITION)},
+        {"fwhm": ("0.5346*{p}lorentz_fwhm+sqrt(0.2166*{p}lorentz_fwhm**2+{p}gauss_fwhm**2)", WIDTH)},
         peak=True,
     ),
     "split_gaussian": Shape(
         split_gaussian, _SPLIT, _BOTH,
-        {"fwhm": (f"{_HALVES}/2", POSITION), "height": (f"{2 * _GAUSS_HEIGHT}*{{p}}area/{_HALVES}", HEIGHT)},
+        {"fwhm": (f"{_HALVES}/2", WIDTH), "height": (f"{2 * _GAUSS_HEIGHT}*{{p}}area/{_HALVES}", HEIGHT)},
         peak=True,
     ),
     "split_lorentzian": Shape(
         split_lorentzian, _SPLIT, _BOTH,
         {
-            "fwhm": (f"{_HALVES}/2", POSITION),
+            "fwhm": (f"{_HALVES}/2", WIDTH),
             "height": (f"{2 * _LORENTZ_HEIGHT}*{{p}}area/{_HALVES}", HEIGHT),
         },
         peak=True,
@@ -242,12 +252,12 @@ SHAPES: dict[str, Shape] = {
         ikeda_carpenter, {"area": AREA, "start": POSITION, "alpha": RATE, "beta": RATE, "slow": NUMBER},
         {"alpha": _POSITIVE, "beta": _POSITIVE, "slow": _PART}, defaults={"slow": 0.3},
     ),
-    "edge": Shape(edge, {"height": HEIGHT, "center": POSITION, "fwhm": POSITION}, _WIDE),
+    "edge": Shape(edge, {"height": HEIGHT, "center": POSITION, "fwhm": WIDTH}, _WIDE),
     "constant": Shape(constant, {"level": HEIGHT}),
     "linear": Shape(linear, {"intercept": HEIGHT, "slope": SLOPE}),
-    "quadratic": Shape(quadratic, {"c0": HEIGHT, "c1": SLOPE, "c2": (1, -2)}),
-    "cubic": Shape(cubic, {"c0": HEIGHT, "c1": SLOPE, "c2": (1, -2), "c3": (1, -3)}),
-    "exponential": Shape(exponential, {"amplitude": HEIGHT, "decay": POSITION}),
+    "quadratic": Shape(quadratic, {"c0": HEIGHT, "c1": SLOPE, "c2": Powers(1, -2)}),
+    "cubic": Shape(cubic, {"c0": HEIGHT, "c1": SLOPE, "c2": Powers(1, -2), "c3": Powers(1, -3)}),
+    "exponential": Shape(exponential, {"amplitude": HEIGHT, "decay": WIDTH}),
     "power_law": Shape(power_law, {"amplitude": HEIGHT, "exponent": NUMBER}),
 }  # fmt: skip
 """All shapes by the name that a model is written with."""

@@ -22,7 +22,9 @@ PARALLEL = 250_000
 """Pixels from which a second thread pays."""
 PARALLEL_COLUMNS = 100_000
 """The same of pixels times columns that are summed at once."""
-_KINDS = ("float64", "float32", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+_KINDS = frozenset(
+    map(np.dtype, ("float64", "float32", "int16", "uint16", "int32", "uint32", "int64", "uint64"))
+)
 _ONE = np.ones(1)
 
 
@@ -230,7 +232,7 @@ class Split:
 def _known(values: NDArray[Any]) -> NDArray[Any]:
     """Flat, of a type that the kernels are compiled for."""
     flat = np.ascontiguousarray(values).reshape(-1)
-    return flat if flat.dtype.name in _KINDS and flat.dtype.isnative else flat.astype(np.float64)
+    return flat if flat.dtype in _KINDS else flat.astype(np.float64)
 
 
 def _digest(number: int, *arrays: NDArray[Any]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gumtree_core.data import Dataset
+from gumtree_core.data.units import difference
 from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.statistics.propagation import folded
 
@@ -214,7 +215,7 @@ def robust(data: Dataset, estimator: Estimator = "median") -> Robust:
     used[good] = inner
     filled = data.with_masks(robust=~good) if not good.all() else data
     value = folded(filled, derivative, center, data.unit, data.dims)
-    return Robust(value, Dataset(sigma, unit=data.unit), used)
+    return Robust(value, Dataset(sigma, unit=difference(data.unit)), used)
 
 
 def outliers(counts: Dataset, threshold: float = 5.0, size: int = 5) -> NDArray[np.bool_]:
