@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +57,20 @@ class _Broken(click.Command):
         raise self._error
 
 
+class _Reduction(click.Command):
+    """A script as a command. An option that takes one value is not given twice: click would take the last."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse such options before any is taken."""
+        _, _, given = self.make_parser(ctx).parse_args(list(args))
+        for option, times in Counter(given).items():
+            if isinstance(option, click.Option) and not option.multiple and times > 1:
+                raise click.UsageError(
+                    f"{option.opts[0]} is given {times} times and takes one value; leave out the others.", ctx
+                )
+        return super().parse_args(ctx, args)
+
+
 reduce = _Scripts("reduce", help="Run a reduction script on files: SCRIPT is its name or a .py file.")
 
 
@@ -85,7 +101,7 @@ def _command(name: str, script: type[Script]) -> click.Command:
     def run(output: Path | None, action: str = actions[0], **values: Any) -> None:
         _run(script, action, output or Path(), values)
 
-    return click.Command(name, params=options, callback=run, help=f"{interface.title}\n\n{interface.help}")
+    return _Reduction(name, params=options, callback=run, help=f"{interface.title}\n\n{interface.help}")
 
 
 def _option(parameter: Parameter) -> click.Option:
@@ -138,7 +154,17 @@ def _summary(interface: Interface, results: dict[str, Any]) -> Table:
         if data.ndim:
             points, text = " x ".join(str(length) for length in data.shape), extent(data)
         else:
-            error = f" ± {float(data.errors):.2g}" if data.errors is not None else ""
-            points, text = "", f"{float(data.values):.6g}{error}"
+            points, text = "", _number(data)
         table.add_row(Text(result.label or result.name), points, text, Text(unit))
     return table
+
+
+def _number(data: Dataset) -> str:
+    """A number with as many digits as its error is worth, and no power of ten where it has an integer part."""
+    value = float(data.values)
+    if data.errors is None or not (math.isfinite(value) and math.isfinite(float(data.errors))):
+        return f"{value:.6g}" + ("" if data.errors is None else f" ± {float(data.errors):.2g}")
+    error = float(f"{float(data.errors):.2g}")
+    size = math.floor(math.log10(abs(value))) if value else 0
+    worth = size - math.floor(math.log10(error)) + 2 if error > 0 else 0
+    return f"{value:.{min(max(6, worth, size + 1), 15)}g} ± {error:g}"

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from gumtree_core.commands import main
+from gumtree_core.commands.reduce import _number
+from gumtree_core.data import Dataset
 from gumtree_core.files.nexus.nxcansas import read_nxcansas
 
 SCRIPT = '''
@@ -340,3 +342,30 @@ def test_inspect_shows_every_key_with_shape_value_and_unit(gumtree, nexus):
 
 def test_inspect_of_a_missing_file_is_one_line(gumtree):
     assert "FILE_MISSING" in refused(gumtree("inspect", "nowhere.nxs"))
+
+
+def test_an_option_of_one_value_is_not_given_twice(gumtree, script):
+    code, out, err = gumtree("reduce", script, "--slope", 1, "--points", 3, "--slope", 2)
+
+    assert code == 2
+    assert "--slope is given 2 times and takes one value" in err
+    assert not out
+
+
+def test_an_option_of_several_values_is_given_as_often_as_there_are(gumtree, script):
+    assert gumtree("reduce", script, "--weights", 1, "--weights", 2, "--square", "--points", 3)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (12362698.0, 3516.1, "12362698 ± 3500"),
+        (67.154692, 0.0048, "67.1547 ± 0.0048"),
+        (0.000123456789, 1e-9, "0.0001234568 ± 1e-09"),
+        (0.0, 0.5, "0 ± 0.5"),
+        (float("nan"), float("nan"), "nan ± nan"),
+        (1.25, None, "1.25"),
+    ],
+)
+def test_a_number_has_the_digits_that_its_error_is_worth(value, error, text):
+    assert _number(Dataset(value, None if error is None else error**2)) == text
