@@ -160,7 +160,7 @@ def _summary(interface: Interface, results: dict[str, Any]) -> Table:
 
 
 def _number(data: Dataset) -> str:
-    """A number with as many digits as its error is worth, and no power of ten where it has an integer part."""
+    """With as many digits as the error is worth, and no power of ten where there is an integer part."""
     value = float(data.values)
     if data.errors is None or not (math.isfinite(value) and math.isfinite(float(data.errors))):
         return f"{value:.6g}" + ("" if data.errors is None else f" ± {float(data.errors):.2g}")
