@@ -13,6 +13,7 @@ from gumtree_core.files.formats.columns import write_columns
 from gumtree_core.reduction.corrections.normalization import normalize
 from gumtree_core.reduction.detector.geometry import number
 from gumtree_core.reduction.powder.tubes import rows
+from gumtree_core.reduction.runs import check_different
 from gumtree_core.reduction.scans import scanned
 from gumtree_core.reduction.strain import (
     Peaks,
@@ -25,6 +26,9 @@ from gumtree_core.reduction.strain import (
     strain_map,
 )
 from gumtree_core.scripts import Script, action, group, parameter, result
+
+LARGEST = 0.05
+"""Strain beyond which it is a mistake."""
 
 
 class Strain(Script):
@@ -86,6 +90,9 @@ class Strain(Script):
     def analyse(self) -> None:
         """Fit the peak at each point, and find the strain."""
         self.map = None
+        check_different([("sample", self.sample), ("flood field", self.flood)])
+        if bool(self.map_x) != bool(self.map_y):
+            raise GumtreeError("NO_MAP", "A map takes two motors: give `map_x` and `map_y`, or neither.")
         wavelength = self._wavelength()
         flat = None if self.flood is None else flat_field(self._counts(self.flood), self.rim)
         reference = self._unstrained(wavelength, flat)
@@ -97,11 +104,11 @@ class Strain(Script):
         positions = {"position": Axis(axis.centers, axis.unit, ("point",))}
         self.log(f"Shown over {name}")
         d = d_spacing(peaks.center, wavelength)
-        change = strain(d, reference)
+        change = self._no_more_than_a_crystal_bears(strain(d, reference))
         self.center, self.fwhm = (each.replace(axes=positions) for each in (peaks.center, peaks.fwhm))
         self.d, self.d0_used = d.replace(axes=positions), reference
         self.strain = change.replace(axes=positions)
-        if self.map_x and self.map_y:
+        if self.map_x:
             self.map = strain_map(change, self._position(self.map_x), self._position(self.map_y))
         chi = np.mean([each.reduced_chi_square for each in peaks.fits if each])
         steps = f"{self._model}, {self.lowest:g} to {self.highest:g} deg, mean reduced chi-square {chi:.3f}"
@@ -112,6 +119,16 @@ class Strain(Script):
         self.save_as(
             write_columns, curve.with_metadata(steps=steps), f"{self._stem}_strain.dat", symbol="strain"
         )
+
+    def _no_more_than_a_crystal_bears(self, change: Dataset) -> Dataset:
+        usual = float(np.nanmedian(change.values))
+        if abs(usual) > LARGEST:
+            raise GumtreeError(
+                "BAD_D0",
+                f"The strain would be {usual:.3g}, and no crystal bears more than {LARGEST:g}; are the "
+                "wavelength and d0 in angstrom, and is d0 that of this reflection?",
+            )
+        return change
 
     @property
     def _stem(self) -> str:

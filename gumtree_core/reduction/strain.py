@@ -17,6 +17,10 @@ from gumtree_core.reduction.powder.straightening import at_average_angle, binned
 Floats = NDArray[np.float64]
 
 
+SIGNIFICANT = 5.0
+"""Times its error that the area of a peak has to be: noise has places that look like peaks of less."""
+
+
 def pixel_two_theta(x: npt.ArrayLike, y: npt.ArrayLike, distance: float, angle: float) -> Floats:
     """Two-theta of the pixels of a flat detector that is turned around the sample, deg.
 
@@ -165,26 +169,49 @@ def fit_peaks(
     Raises
     ------
     GumtreeError
-        NO_PEAK where no point can be fitted.
+        NO_PEAK where no point can be fitted, BAD_RANGE where the range ends before it begins.
     """
+    if not lowest < highest:
+        raise GumtreeError(
+            "BAD_RANGE", f"There is no peak from {lowest:g} to {highest:g} deg; give the lower angle first."
+        )
     fits: list[Fit | None] = []
     reasons: dict[int, str] = {}
     for point in range(points):
         try:
-            found = fit(profiles(point)["two_theta", lowest:highest], model)
-            inside = lowest <= float(found["center"].values) < highest
-            fits.append(found if inside else None)
-            if not inside:
-                reasons[point] = f"the peak would lie at {float(found['center'].values):g} deg"
+            curve = profiles(point)
+            found = fit(_part(curve, lowest, highest), model)
+            reason = _no_peak(found, lowest, highest)
         except GumtreeError as error:
-            fits.append(None)
-            reasons[point] = error.message
+            reason = error.message
+        fits.append(None if reason else found)
+        if reason:
+            reasons[point] = reason
     if not any(fits):
         raise GumtreeError(
             "NO_PEAK",
             f"None of {points} points has a peak from {lowest:g} to {highest:g} deg. {reasons[0]}",
         )
     return Peaks(_column(fits, "center"), _column(fits, "fwhm"), _column(fits, "area"), tuple(fits), reasons)
+
+
+def _part(curve: Dataset, lowest: float, highest: float) -> Dataset:
+    part = curve["two_theta", lowest:highest]
+    if not part.size:
+        seen = curve.axes["two_theta"].values
+        raise GumtreeError("NO_PEAK", f"The detector sees {seen.min():.4g} to {seen.max():.4g} deg.")
+    return part
+
+
+def _no_peak(found: Fit, lowest: float, highest: float) -> str:
+    """Why what has been fitted is no peak; empty if it is one."""
+    center, area = float(found["center"].values), found["area"]
+    if not lowest <= center < highest:
+        return f"the peak would lie at {center:g} deg"
+    error = 0.0 if area.errors is None else float(area.errors)
+    if not (error > 0 and float(area.values) > SIGNIFICANT * error):
+        return f"its area of {float(area.values):.3g} +- {error:.2g} is no peak but noise"
+    return ""
 
 
 def _column(fits: list[Fit | None], name: str) -> Dataset:

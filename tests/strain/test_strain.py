@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from gumtree_core.data import Dataset, poisson, scalar
+from gumtree_core.data import Axis, Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.strain import (
     d_spacing,
@@ -105,6 +105,16 @@ def test_points_without_a_peak_are_masked_and_told(scan):
 
     assert peaks.center.mask.tolist() == [False, True, False]
     assert list(peaks.reasons) == [1]
+
+
+def test_noise_is_no_peak():
+    """20 fits to a level without a peak: whatever they find, none is told to be one."""
+    angles = np.linspace(89, 94, 101)
+    rng = np.random.default_rng(4)
+    frames = [poisson(rng.poisson(20, 101), 1, axes={"two_theta": Axis(angles, "deg")}) for _ in range(20)]
+
+    with pytest.raises(GumtreeError, match="None of 20 points has a peak"):
+        fit_peaks(frames.__getitem__, 20, MODEL, 89.5, 93.0)
 
 
 def test_no_peak_at_all_is_refused():

@@ -14,6 +14,7 @@ from tango.test_context import MultiDeviceTestContext
 from gumtree_core.commands import main
 from gumtree_core.data import scalar
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files import load
 from gumtree_core.paths import config_directory
 from gumtree_core.scripts import load_script
 from servers.reduction import GumtreeReduction
@@ -53,6 +54,30 @@ def test_known_strain_is_mapped_in_python(weld, tmp_path):
     assert work.map.axes["x"].values == pytest.approx(5.0 * np.arange(COLUMNS))
     assert work.center.unit == "deg"
     assert work.d.values == pytest.approx(SPACING * (1 + KNOWN.ravel()), rel=3e-4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason", "told"),
+    [
+        ({"wavelength": 0.167}, "BAD_D0", "strain would be -0.9"),
+        ({"d0": 0.11702}, "BAD_D0", "in angstrom"),
+        ({"lowest": 93.0, "highest": 89.5}, "BAD_RANGE", "lower angle first"),
+        ({"lowest": 100.0, "highest": 110.0}, "NO_PEAK", r"detector sees 86\.\d* to 95\.\d* deg"),
+        ({"map_x": "sx"}, "NO_MAP", "`map_x` and `map_y`"),
+    ],
+)
+def test_what_is_no_strain_is_refused(weld, tmp_path, changed, reason, told):
+    given = {"wavelength": WAVELENGTH, "d0": SPACING, **PEAK, **changed}
+    with pytest.raises(GumtreeError, match=told) as refused:
+        load_script("strain")(sample=tmp_path / weld, **given).analyse()
+
+    assert refused.value.reason == reason
+
+
+def test_a_scan_is_no_flood_field_of_itself(weld, tmp_path):
+    run = load(tmp_path / weld)
+    with pytest.raises(GumtreeError, match="as sample and as flood field"):
+        load_script("strain")(sample=run, flood=run, wavelength=WAVELENGTH, d0=SPACING, **PEAK).analyse()
 
 
 def test_a_reference_of_the_same_wavelength_makes_its_error_cancel(weld, powder, tmp_path):
