@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import tango
@@ -106,6 +107,14 @@ class LiveKeys:
                         _tell(problem, GumtreeError(error.reason, f"{source.place.key}: {error.message}"))
         return {key: values[key] for key in self._sources if key in values}
 
+    def of(self, device: str, attribute: str) -> dict[str, Callable[[float, str], Value]]:
+        """The keys that an attribute says, as functions of its value and unit; BAD_UNIT, NOT_IN_TABLE."""
+        return {
+            key: partial(_known, source)
+            for key, source in self._sources.items()
+            if source.device and (bare(source.device), source.attribute.lower()) == (bare(device), attribute)
+        }
+
     def _ask(self, device: str, attributes: list[str]) -> list[tuple[tango.DeviceAttribute, str]]:
         """What the attributes are, with their units as they are now: hardware may tell its units late."""
         since, failure = self._lost.get(device, (0.0, None))
@@ -137,11 +146,16 @@ def _value(source: _Source, answer: tango.DeviceAttribute, unit: str) -> Value:
         raise gumtree_error(where, tango.DevFailed(*answer.get_err_stack()))
     if not _has_value(answer):
         raise GumtreeError("NO_VALUE", f"{where} has no value at present.")
+    return _known(source, answer.value, unit)
+
+
+def _known(source: _Source, value: Any, unit: str) -> Value:
+    """What the key is at a value of the attribute."""
     if source.table is not None:
-        return _look_up(source, source.table, float(answer.value))
+        return _look_up(source, source.table, float(value))
     if source.place.text:
-        return str(answer.value)
-    return dataset(source.place, answer.value, unit)
+        return str(value)
+    return dataset(source.place, value, unit)
 
 
 def dataset(place: Place, value: Any, unit: str) -> Dataset:
@@ -206,6 +220,11 @@ def _quantity(place: Place, text: str) -> Dataset:
         return dataset(place, number, unit)
     except GumtreeError as error:
         raise GumtreeError(error.reason, f"{place.key}={text}: {error.message}") from error
+
+
+def bare(device: str) -> str:
+    """The device's name without a database's address, in lower case."""
+    return re.sub(r"^tango://[^/]+/|#.*$", "", device.lower())
 
 
 def _tell(problem: Problem | None, error: GumtreeError) -> None:

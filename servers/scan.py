@@ -273,13 +273,14 @@ class GumtreeScan(ScanAttributes):
         return measure(
             engine,
             recorder,
-            self._known(what),
+            self._known(what, definition.actuator),
+            following=self._instrument.following(actuator),
             motors=lambda: self._instrument.motors_at_end(self._problem),
             on_file=on_file,
             on_point=on_point,
         )
 
-    def _known(self, what: str) -> Values:
+    def _known(self, what: str, actuator: str) -> Values:
         """What is known of the run. What the user has set here counts more than what the lines say."""
         own = {
             "run/title": self._setting("title") or what,
@@ -289,7 +290,7 @@ class GumtreeScan(ScanAttributes):
             "sample/thickness": self._setting("sample_thickness"),
         }
         return {
-            **self._instrument.known(self._problem),
+            **self._instrument.known(self._problem, actuator),
             **{key: value for key, value in own.items() if value},
         }
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TypeVar
 
-from gumtree_core.acquisition.recorder import Values
+from gumtree_core.acquisition.recorder import Following, Values
+from gumtree_core.data import Dataset
 from gumtree_core.devices.protocols import Countable, Movable, PresetCounter
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files.nexus.layout import gumtree_layout
 from servers.dialects import as_countable, as_movable, as_preset_counter
 from servers.dialects.connection import PATIENCE
-from servers.live import LiveKeys, Problem
+from servers.live import LiveKeys, Problem, bare
 
 Role = TypeVar("Role")
 
@@ -51,7 +53,7 @@ class ScanInstrument:
     def motor_name(self, text: str) -> str:
         """The name of the motor that is meant, by its name or its device's; else ACTUATOR_UNKNOWN."""
         for name, device in self.motors.items():
-            if text.lower() == name.lower() or _bare(text) == _bare(device):
+            if text.lower() == name.lower() or bare(text) == bare(device):
                 return name
         known = ", ".join(self.motors) or "none, the property Motors is empty"
         raise GumtreeError("ACTUATOR_UNKNOWN", f"No motor is called {text!r}. Known are: {known}.")
@@ -89,11 +91,31 @@ class ScanInstrument:
             for each in self._detectors
         ]
 
-    def known(self, problem: Problem) -> Values:
-        """What is known before the first point: all keys that no point gives, and where the motors are."""
+    def known(self, problem: Problem, actuator: str = "") -> Values:
+        """What is known before the first point: all keys that no point gives, and where the motors are.
+
+        What the position of the actuator says, such as the distance of a detector that is scanned, is not
+        known before it is there; see `following`.
+        """
         keys = self._keys.read(problem)
-        fixed = {key: value for key, value in keys.items() if not gumtree_layout().place(key).points}
+        moving = self._keys.of(self.motors[actuator], "position") if actuator else {}
+        fixed = {
+            key: value
+            for key, value in keys.items()
+            if key not in moving and not gumtree_layout().place(key).points
+        }
         return {**fixed, **self._starts.read(problem)}
+
+    def following(self, actuator: Movable | None) -> Following:
+        """The keys of numbers that the position of the actuator says, each as a function of it."""
+        if actuator is None:
+            return {}
+        moving = self._keys.of(self.motors[actuator.name], "position")
+        return {
+            key: partial(_at, known, actuator.unit)
+            for key, known in moving.items()
+            if not gumtree_layout().place(key).text
+        }
 
     def motors_at_end(self, problem: Problem) -> Values:
         """Where the motors are now."""
@@ -106,9 +128,13 @@ class ScanInstrument:
         return self._connected[device]  # type: ignore[return-value]
 
 
-def _bare(device: str) -> str:
-    """The device's name without a database's address, in lower case."""
-    return re.sub(r"^tango://[^/]+/|#.*$", "", device.lower())
+def _at(known: Callable[[float, str], Dataset | str], unit: str, position: float | None) -> float:
+    """A key at a position; NaN where a table does not tell it."""
+    try:
+        value = known(math.nan if position is None else position, unit)
+    except GumtreeError:
+        return math.nan
+    return math.nan if isinstance(value, str) else float(value.values)
 
 
 def _name_and_device(line: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gumtree_core.acquisition.engine import Ending, Outcome, Point, ScanEngine
-from gumtree_core.acquisition.recorder import Recorder, Recording, Values
+from gumtree_core.acquisition.recorder import Following, Recorder, Recording, Values
 
 
 def measure(
@@ -13,6 +13,7 @@ def measure(
     recorder: Recorder,
     values: Values,
     *,
+    following: Following | None = None,
     motors: Callable[[], Values],
     on_file: Callable[[Recording], None],
     on_point: Callable[[Point], None],
@@ -23,6 +24,8 @@ def measure(
     ----------
     values
         What is known of the run, by logical key, with the motors as ``motor_start/NAME``.
+    following
+        What the position of the actuator says at each point, by logical key; not among `values`.
     motors
         Asked at the end: where the motors are, as ``motor_end/NAME``.
     on_file
@@ -35,7 +38,9 @@ def measure(
     GumtreeError
         DATA_NOT_WRITTEN if the file cannot be made or closed.
     """
-    recording = recorder.start(engine.definition, engine.counter, engine.detectors, engine.actuator, values)
+    recording = recorder.start(
+        engine.definition, engine.counter, engine.detectors, engine.actuator, values, following or {}
+    )
     outcome = Outcome(Ending.FAILED, 0, "The scan ended by an unforeseen error; see the log of its server.")
 
     def record(point: Point) -> None:

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 Values = Mapping[str, "Dataset | str | float"]
 """By logical key."""
 
+Following = Mapping[str, Callable[[float | None], float]]
+"""By logical key, what the position of the actuator says."""
+
 _DIGITS = 7
 
 
@@ -106,14 +109,26 @@ class Recorder:
         detectors: Sequence[Countable],
         actuator: Movable | None,
         values: Values,
+        following: Following | None = None,
     ) -> Recording:
-        """Begin the next file; `values` is what is known by now, `motor_start/NAME` among it."""
+        """Begin the next file.
+
+        Parameters
+        ----------
+        values
+            What is known by now, `motor_start/NAME` among it.
+        following
+            What the actuator's position says at each point, in the key's own unit.
+        """
         later = {
             key.replace("motor_start/", "motor_end/", 1): getattr(value, "unit", "")
             for key, value in values.items()
             if key.startswith("motor_start/")
         }
         columns, keys = _columns(definition, counter, detectors, actuator)
+        for key, at in (following or {}).items():
+            columns.append(Column(key))
+            keys[key] = partial(_followed, at)
         writer = self.stream(
             points=definition.points,
             values={**_preset(definition), **values},
@@ -202,6 +217,10 @@ def _columns(
         columns.append(Column(key, unit=actuator.unit))
         keys[key] = attrgetter("position")
     return columns, keys
+
+
+def _followed(at: Callable[[float | None], float], point: Point) -> float:
+    return at(point.position)
 
 
 def _reading(device: str, name: str, point: Point) -> object:

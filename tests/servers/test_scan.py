@@ -250,6 +250,28 @@ def test_the_positions_get_the_unit_of_the_actuator(scan, wait_until):
     wait_until(lambda: scan.get_attribute_config("positions").unit == "mm")
 
 
+@pytest.mark.parametrize(
+    ("actuator", "stop", "key", "expected"),
+    [
+        ("detector_distance", 2100.0, "detector/distance", [2000.0, 2050.0, 2100.0]),
+        ("attenuator", 1.0, "instrument/attenuation", [1.0, np.nan, 0.1]),
+    ],
+)
+def test_what_the_scanned_motor_says_is_recorded_at_each_point(
+    scan, wait_until, actuator, stop, key, expected
+):
+    first = expected[0] if actuator == "detector_distance" else 0.0
+    write(scan, actuator=actuator, start_position=first, stop_position=stop, points=3)
+    scan.Scan()
+    assert finished(scan, wait_until)[0] == DevState.ON, scan.status()
+
+    run = load(scan.file_name)
+    assert run.data(key).dims == ("point",)
+    assert run.data(key).values == pytest.approx(np.array(expected), nan_ok=True)
+    assert run.point(2).data(key).values == pytest.approx(expected[2])
+    assert run.data("instrument/wavelength").shape == ()
+
+
 def test_hints_offer_the_motors_as_choices(scan):
     hints = json.loads(scan.ui_hints)
     assert hints["attributes"]["actuator"]["choices"] == list(MOTORS)
