@@ -13,6 +13,7 @@ from gumtree_core.data import Axis, Dataset
 from gumtree_core.data.expressions.execution import all_cores
 from gumtree_core.errors import GumtreeError
 from gumtree_core.events.events import Events, Floats
+from gumtree_core.events.lookup import Lookup, lookup
 
 MOST = 2**31
 """Bytes of a histogram; a larger one is refused."""
@@ -72,6 +73,7 @@ class EventHistogram:
                 f"than {1e-9 * MOST:.3g}; take wider bins.",
             )
         self._counts: NDArray[np.signedinteger[Any]] = np.zeros((bins, pixels), dtype=np.int32)
+        self._tables: dict[tuple[float, bool], Lookup] = {}
         self._added = 0
         self.outside = 0
         """How many events lay in no bin."""
@@ -86,14 +88,18 @@ class EventHistogram:
         self._added += len(events)
         if self._added > np.iinfo(self._counts.dtype).max:
             self._counts = self._counts.astype(np.int64)
-        edges = self._edges / events.tick
-        if events.time_of_flight.dtype.kind in "iu":
-            whole = np.rint(edges)  # an edge that is a whole tick is one, whatever the quotient's last digit
-            edges = np.where(np.isclose(edges, whole, rtol=1e-15, atol=0), whole, edges)
-        widths = np.diff(edges)
-        even = bool(np.allclose(widths, widths[0], rtol=1e-9))
         pixel, time = np.ascontiguousarray(events.pixel), np.ascontiguousarray(events.time_of_flight)
-        self.outside += self._add(pixel, time, even, 1.0 / float(widths.mean()), edges)
+        self.outside += self._add(pixel, time, *self._table(events.tick, time.dtype.kind in "iu"))
+
+    def _table(self, tick: float, whole_ticks: bool) -> Lookup:
+        """Of the edges in ticks; packets of one stream share it."""
+        if (tick, whole_ticks) not in self._tables:
+            edges = self._edges / tick
+            if whole_ticks:
+                whole = np.rint(edges)  # an edge that is a whole tick is one, whatever the last digit
+                edges = np.where(np.isclose(edges, whole, rtol=1e-15, atol=0), whole, edges)
+            self._tables[tick, whole_ticks] = lookup(edges)
+        return self._tables[tick, whole_ticks]
 
     def _add(self, *of_events: Any) -> int:
         kernels: Any = importlib.import_module("gumtree_core.events.kernels")
@@ -127,7 +133,11 @@ class EventHistogram:
 
 def _checked(edges: npt.ArrayLike) -> Floats:
     array: NDArray[Any] = np.asarray(edges, dtype=np.float64)
-    if array.ndim != 1 or array.size < 2 or not (np.isfinite(array).all() and (np.diff(array) > 0).all()):
+    if (
+        array.ndim != 1
+        or array.size < 2
+        or not ((np.abs(array) < 1e300).all() and (np.diff(array) > 0).all())
+    ):
         raise GumtreeError(
             "BAD_BINS", "The edges of the bins of time of flight are to be two or more finite us that rise."
         )

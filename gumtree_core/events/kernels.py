@@ -84,34 +84,17 @@ def decode(data, start, x_bits, y_bits, other_bits, width, pixel, ticks, frames,
 
 
 @numba.njit(inline="always", error_model="numpy")
-def _even(at, first, inverse, edges):
-    """The bin of a time between even edges; -1 or as many as there are for one outside."""
-    if at != at:
-        return -1
-    # Held within the bins before it becomes an integer, which a time without end would not survive.
-    found = int(min(max((at - first) * inverse, 0.0), edges.size - 2.0))
-    if at < edges[found]:  # where a rounding error has moved it, or it is outside
-        return found - 1
-    return found + 1 if at >= edges[found + 1] else found
-
-
-@numba.njit(inline="always", error_model="numpy")
-def _any(at, edges):
-    """The same between edges that rise in any way."""
-    if not (edges[0] <= at < edges[edges.size - 1]):
-        return -1
-    low, high = 0, edges.size
-    while low < high:
-        middle = (low + high) // 2
-        if edges[middle] <= at:
-            low = middle + 1
-        else:
-            high = middle
-    return low - 1
+def _bin(at, edges, offset, shift, base, first):
+    """The bin that holds a number within the edges, by the table of `lookup`."""
+    found = np.int64(first[(np.float64(at + offset).view(np.int64) >> shift) - base])
+    found += at >= edges[found + 1]  # no branch: it could not be predicted
+    while at >= edges[found + 1]:
+        found += 1
+    return found
 
 
 @numba.njit(**_options)
-def add(pixel, time, even, inverse, edges, counts, start, stop):
+def add(pixel, time, edges, offset, shift, base, first, counts, start, stop):
     """Count events `start` to `stop` into (bins, pixels); gives how many lay outside.
 
     What is counted at one time lies far apart in memory: the places of some events are asked for before the
@@ -120,70 +103,65 @@ def add(pixel, time, even, inverse, edges, counts, start, stop):
     bins, pixels = counts.shape
     flat = counts.reshape(bins * pixels)
     places = np.empty(AHEAD, np.int64)
-    outside = 0
+    lowest, highest = edges[0], edges[bins]
+    inside = 0
     at = start
     while at < stop:
         taken = 0
         for event in range(at, min(at + AHEAD, stop)):
-            when, place = time[event], pixel[event]
-            found = _even(when, edges[0], inverse, edges) if even else _any(when, edges)
-            if 0 <= found < bins and 0 <= place < pixels:
-                places[taken] = found * pixels + place
+            when, place = np.float64(time[event]), np.int64(pixel[event])
+            if lowest <= when < highest and 0 <= place < pixels:
+                places[taken] = _bin(when, edges, offset, shift, base, first) * pixels + place
                 prefetch_line(flat.ctypes.data + flat.itemsize * places[taken])
                 taken += 1
-            else:
-                outside += 1
         for k in range(taken):
             flat[places[k]] += 1
+        inside += taken
         at += AHEAD
-    return outside
+    return stop - start - inside
 
 
 @numba.njit(parallel=True, **_options)
-def add_parallel(pixel, time, even, inverse, edges, counts, copies):
+def add_parallel(pixel, time, edges, offset, shift, base, first, counts, copies):
     """As `add`, by as many threads as there are copies of the counts, and the counts themselves."""
     threads, size = len(copies) + 1, pixel.size
     outside = np.zeros(threads, np.int64)
     for part in numba.prange(threads):
         target = counts if part == 0 else copies[part - 1]
-        first, last = part * size // threads, (part + 1) * size // threads
-        outside[part] = add(pixel, time, even, inverse, edges, target, first, last)
+        low, high = part * size // threads, (part + 1) * size // threads
+        outside[part] = add(pixel, time, edges, offset, shift, base, first, target, low, high)
     return outside.sum()
 
 
 @numba.njit(**_options)
-def starts(edges, first):
-    """Fill (n,) even cells from the first to the last edge with the bin in which each begins."""
-    step = (edges[edges.size - 1] - edges[0]) / first.size
-    for cell in range(first.size):
-        # One cell early, so that a rounding error cannot put a value before the bin where the search begins.
-        first[cell] = max(_any(edges[0] + (cell - 1) * step, edges), 0)
+def add_q(pixel, time, tick, begins, coefficient, edges, offset, shift, base, first, counts, start, stop):
+    """Count events `start` to `stop` by q = coefficient of the pixel / time since the flight begins.
 
-
-@numba.njit(**_options)
-def add_q(pixel, time, tick, offset, coefficient, edges, first, counts):
-    """Count events by q = coefficient of the pixel / time since the offset; gives how many lay outside.
-
-    first
-        As `starts` fills it: few steps lead from there to the bin.
+    Gives how many lay outside.
     """
     lowest, highest = edges[0], edges[edges.size - 1]
-    inverse = first.size / (highest - lowest)
-    outside = 0
-    for event in range(pixel.size):
-        place = pixel[event]
-        at = time[event] * tick - offset
-        q = np.nan
-        if 0 <= place < coefficient.size and at > 0:
+    inside = 0
+    for event in range(start, stop):
+        at, place = time[event] * tick - begins, np.int64(pixel[event])
+        if at > 0 and 0 <= place < coefficient.size:
             q = coefficient[place] / at
-        if not (lowest <= q < highest):
-            outside += 1
-            continue
-        found = first[min(int((q - lowest) * inverse), first.size - 1)]
-        while q >= edges[found + 1]:
-            found += 1
-        counts[found] += 1
-    return outside
+            if lowest <= q < highest:
+                counts[_bin(q, edges, offset, shift, base, first)] += 1
+                inside += 1
+    return stop - start - inside
+
+
+@numba.njit(parallel=True, **_options)
+def add_q_parallel(pixel, time, tick, begins, coefficient, edges, offset, shift, base, first, counts):
+    """As `add_q`, by as many threads as there are rows of counts, (threads, bins)."""
+    threads, size = len(counts), pixel.size
+    outside = np.zeros(threads, np.int64)
+    for part in numba.prange(threads):
+        low, high = part * size // threads, (part + 1) * size // threads
+        outside[part] = add_q(
+            pixel, time, tick, begins, coefficient, edges, offset, shift, base, first, counts[part], low, high
+        )
+    return outside.sum()
 
 
 @numba.njit(**_options)

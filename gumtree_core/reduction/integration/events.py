@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from gumtree_core.data import Axis, Dataset
+from gumtree_core.data.expressions.execution import all_cores
 from gumtree_core.errors import GumtreeError
 from gumtree_core.events import Events
+from gumtree_core.events.lookup import lookup
 from gumtree_core.reduction.detector.pixels import Array
 from gumtree_core.reduction.detector.wavelengths import VELOCITY
 
-CELLS = 16
-"""Of the table that finds the bin of q, for each bin."""
+PARALLEL = 1_000_000
+"""Events from which a second thread pays."""
 
 
 def q_coefficient(two_theta: npt.ArrayLike, flight_path: npt.ArrayLike) -> Array:
@@ -71,15 +73,18 @@ def counts_of_q(events: Events, coefficient: Array, bins: Axis, offset: float = 
             f"{events.title} is of a detector of {events.shape}, the geometry of {coefficient.shape}.",
         )
     kernels: Any = importlib.import_module("gumtree_core.events.kernels")
-    edges = bins.to("1/angstrom").values
-    counts = np.zeros(edges.size - 1, dtype=np.int64)
+    table = lookup(bins.to("1/angstrom").values)
     pixel, time = np.ascontiguousarray(events.pixel), np.ascontiguousarray(events.time_of_flight)
     of_pixels = np.ascontiguousarray(coefficient, dtype=np.float64).reshape(-1)
-    first = np.empty(CELLS * counts.size, dtype=np.int64)
-    kernels.starts(edges, first)
-    outside = int(kernels.add_q(pixel, time, events.tick, float(offset), of_pixels, edges, first, counts))
+    of_events = (pixel, time, events.tick, float(offset), of_pixels, *table)
+    with all_cores() as threads:
+        counts = np.zeros((threads, table.edges.size - 1), dtype=np.int64)
+        if threads > 1 and pixel.size >= PARALLEL:
+            outside = int(kernels.add_q_parallel(*of_events, counts))
+        else:
+            outside = int(kernels.add_q(*of_events, counts[0], 0, pixel.size))
     return Dataset(
-        counts,
+        counts.sum(axis=0),
         "poisson",
         unit="counts",
         axes={"q": bins},
