@@ -115,6 +115,13 @@ class Instrument:
             ALREADY_RUNNING, DATA_DIRECTORY_UNUSABLE, DATABASE_UNREACHABLE, START_FAILED, and those of
             `registration.check_free`.
         """
+        foreign = "".join(letter for letter in str(self.data_dir) if not letter.isascii())
+        if foreign:
+            raise GumtreeError(
+                "DATA_DIRECTORY_UNUSABLE",
+                f"{self.data_dir} has letters that Tango does not transport ({foreign}). Give another "
+                "--data-dir, or set GUMTREE_DATA.",
+            )
         self._lock.acquire()
         try:
             self._thread = threading.Thread(target=self._run, name="launcher", daemon=True)

@@ -304,6 +304,14 @@ def test_a_folder_that_cannot_be_written_is_said(small, tmp_path):
     assert refused(small, data_dir=tmp_path / "file" / "data").reason == "DATA_DIRECTORY_UNUSABLE"
 
 
+def test_a_folder_whose_name_tango_does_not_transport_is_said(small, tmp_path):
+    error = refused(small, data_dir=tmp_path / "däta 中")
+
+    assert error.reason == "DATA_DIRECTORY_UNUSABLE"
+    assert "letters that Tango does not transport (ä中)" in error.message
+    assert not (tmp_path / "däta 中").exists()
+
+
 def test_a_seed_without_a_simulation_is_said(small, tmp_path, data_dir):
     assert (
         refused(written(tmp_path, bare(small.read_text())), data_dir=data_dir, seed=1).reason
