@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,8 +90,9 @@ def _command(name: str, script: type[Script]) -> click.Command:
     options.append(
         click.Option(
             ["--output", "-o"],
-            type=click.Path(path_type=Path),
-            help="File or folder for the result, made if need be; the present folder unless given.",
+            default="",
+            metavar="PATH",
+            help="File or folder for the result, made if need be; the present folder unless given. What ends with / is a folder.",
         )
     )
     if len(actions) > 1:
@@ -98,10 +100,23 @@ def _command(name: str, script: type[Script]) -> click.Command:
             click.Option(["--action"], type=click.Choice(actions), default=actions[0], show_default=True)
         )
 
-    def run(output: Path | None, action: str = actions[0], **values: Any) -> None:
-        _run(script, action, output or Path(), values)
+    def run(output: str, action: str = actions[0], **values: Any) -> None:
+        _run(script, action, _output(output), values)
 
     return _Reduction(name, params=options, callback=run, help=f"{interface.title}\n\n{interface.help}")
+
+
+def _output(text: str) -> Path:
+    """The file or folder; what ends with a slash is a folder, whatever dots its name has."""
+    path = Path(text)
+    if text.endswith(("/", os.sep)):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GumtreeError(
+                "FILE_NOT_WRITABLE", f"{path} cannot be made: {error.strerror}. Choose another folder."
+            ) from error
+    return path
 
 
 def _option(parameter: Parameter) -> click.Option:

@@ -369,3 +369,16 @@ def test_an_option_of_several_values_is_given_as_often_as_there_are(gumtree, scr
 )
 def test_a_number_has_the_digits_that_its_error_is_worth(value, error, text):
     assert _number(Dataset(value, None if error is None else error**2)) == text
+
+
+def test_an_output_that_ends_with_a_slash_is_a_folder_whatever_its_dots(gumtree, script, tmp_path):
+    assert gumtree("reduce", script, "--output", "of.2026/run.1/")[0] == 0
+
+    assert [file.name for file in (tmp_path / "of.2026" / "run.1").iterdir()] == ["line.h5"]
+
+
+def test_an_output_folder_that_cannot_be_made_is_told(gumtree, script):
+    code, _, err = gumtree("reduce", script, "--output", f"{script}/folder/")
+
+    assert code == 1
+    assert err.startswith("FILE_NOT_WRITABLE")
