@@ -92,7 +92,8 @@ def _command(name: str, script: type[Script]) -> click.Command:
             ["--output", "-o"],
             default="",
             metavar="PATH",
-            help="File or folder for the result, made if need be; the present folder unless given. What ends with / is a folder.",
+            help="File or folder for the result, made if need be, a folder if it ends with /; the present "
+            "folder unless given.",
         )
     )
     if len(actions) > 1:
