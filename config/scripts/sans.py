@@ -12,6 +12,7 @@ from gumtree_core.files.formats.columns import write_columns
 from gumtree_core.reduction.corrections.sensitivity import sensitivity
 from gumtree_core.reduction.corrections.transmission import at_angle
 from gumtree_core.reduction.detector.geometry import Geometry, geometry, image, number
+from gumtree_core.reduction.detector.masks import of_run
 from gumtree_core.reduction.integration import (
     Plan,
     annulus,
@@ -344,7 +345,7 @@ class SansReduction(Script):
     def _masks(self, detector: Geometry) -> dict[str, Any]:
         masks = {}
         if self.mask_file is not None:
-            masks["mask"] = of_each_pixel(self.mask_file, "detector/mask", detector.shape).values
+            masks["mask"] = of_run(self.mask_file, detector.shape)
         if self.shadow_radius > 0:
             masks["beam_stop"] = detector.radius <= self.shadow_radius
         return masks

@@ -63,7 +63,7 @@ def load(path: str | Path) -> Run:
     raise GumtreeError(
         "FILE_FORMAT_UNKNOWN",
         f"{path} is of no known format. Known are HDF5 (NeXus), ORNL's SANS XML, the NCNR's VAX files, "
-        "ORSO's .ort, powder patterns as CIF, and ANSTO's event streams.",
+        "ORSO's .ort, powder patterns as CIF, ANSTO's event streams, and images (EDF, TIFF, npy, fit2d).",
     )
 
 
@@ -108,6 +108,7 @@ def _hdf5(path: Path, entry: str) -> Run:
 def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Run]], ...]:
     """Formats that are not HDF5."""
     from gumtree_core.events.reading import is_eos_file, read_eos_run
+    from gumtree_core.files.formats.detector_images import is_detector_image, read_detector_image
     from gumtree_core.files.formats.nist_vax import (
         is_nist_mask,
         is_nist_vax,
@@ -125,4 +126,5 @@ def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Ru
         (is_orso, read_orso),
         (is_powder_cif, read_powder_cif),
         (is_eos_file, read_eos_run),
+        (is_detector_image, read_detector_image),
     )

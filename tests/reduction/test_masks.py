@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fabio
 import numpy as np
 import pytest
 
@@ -54,14 +55,63 @@ def test_a_mask_of_a_file(tmp_path):
     assert refused.value.reason == "PIXELS_DIFFER"
 
 
-@pytest.mark.parametrize("content", [b"", b"nothing", b"\x93NUMPY\x01\x00"])
-def test_a_file_that_is_no_mask_is_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "FILE_EMPTY"), (b"nothing", "FILE_FORMAT_UNKNOWN"), (b"\x93NUMPY\x01\x00", "FILE_DAMAGED")],
+)
+def test_a_file_that_is_no_mask_is_refused(tmp_path, content, reason):
     (tmp_path / "mask.npy").write_bytes(content)
 
     with pytest.raises(GumtreeError) as refused:
         masks.from_file(tmp_path / "mask.npy", SHAPE)
 
+    assert refused.value.reason == reason
+
+
+def test_an_image_of_counts_is_no_mask(tmp_path):
+    np.save(tmp_path / "counts.npy", np.arange(12).reshape(3, 4))
+
+    with pytest.raises(GumtreeError, match=r"counts\.npy holds no mask: its pixels have to be 0, or 1"):
+        masks.from_file(tmp_path / "counts.npy", (3, 4))
+
+
+@pytest.mark.parametrize("ending", [".edf", ".msk", ".npy"])
+@pytest.mark.parametrize("shape", [(7, 37), (64, 32), (1, 1), (5, 100)])
+def test_a_mask_that_is_written_is_read_again_also_by_fabio(tmp_path, ending, shape):
+    mask = np.random.default_rng(1).random(shape) > 0.7
+    path = masks.write_mask(tmp_path / f"mask{ending}", mask)
+
+    assert np.array_equal(masks.from_file(path, shape), mask)
+    with fabio.open(str(path)) as image:
+        assert np.array_equal(image.data != 0, mask)
+    again = masks.write_mask(tmp_path / f"mask{ending}", ~mask)
+    assert again != path
+    assert np.array_equal(masks.from_file(path, shape), mask)
+
+
+@pytest.mark.parametrize("ending", [".edf", ".msk", ".npy"])
+def test_pyfai_masks_the_same_pixels(tmp_path, ending):
+    detectors = pytest.importorskip("pyFAI.detectors")
+    mask = np.zeros((40, 50), dtype=bool)
+    mask[3:9, 20:40] = True
+    path = masks.write_mask(tmp_path / f"mask{ending}", mask)
+    detector = detectors.Detector(1e-3, 1e-3, max_shape=mask.shape)
+    with fabio.open(str(path)) as image:
+        detector.mask = image.data
+
+    assert np.array_equal(detector.mask.astype(bool), masks.from_file(path, mask.shape))
+
+
+@pytest.mark.parametrize(
+    ("name", "mask"),
+    [("mask.png", np.zeros((2, 2), bool)), ("mask.edf", np.zeros((2, 2))), ("mask.edf", np.zeros(3, bool))],
+)
+def test_what_cannot_be_written_as_a_mask_is_refused(tmp_path, name, mask):
+    with pytest.raises(GumtreeError) as refused:
+        masks.write_mask(tmp_path / name, mask)
+
     assert refused.value.reason == "BAD_MASK"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,15 @@ Combine masks by `|`, and mask what is outside by `~`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files import Run, load
+from gumtree_core.files.saving import save_new
 
 Mask = NDArray[np.bool_]
 Shape = tuple[int, int]
@@ -99,33 +102,74 @@ def polygon(shape: Shape, corners: Sequence[tuple[float, float]]) -> Mask:
 
 
 def from_file(path: str | Path, shape: Shape) -> Mask:
-    """A mask of a file: NumPy's (.npy, true or above 0 is masked), or whatever `files.load` knows to hold
-    `detector/mask`, such as the masks of the NCNR.
+    """A mask of a file: NumPy's, EDF, TIFF or fit2d's (1 is masked), or any other in which `files.load` finds
+    `detector/mask`, such as the masks of the NCNR and the pixel_mask of NeXus files.
 
     Raises
     ------
     GumtreeError
-        BAD_MASK where there is none; PIXELS_DIFFER where it is for another detector.
+        BAD_MASK where there is none; PIXELS_DIFFER where it is for another detector; as `files.load`.
     """
-    path = Path(path)
-    if path.suffix == ".npy":
-        try:
-            found = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise GumtreeError("BAD_MASK", f"{path} cannot be read as a mask: {error}.") from error
-        if not isinstance(found, np.ndarray) or found.dtype.kind not in "biu":
-            raise GumtreeError("BAD_MASK", f"{path} holds no mask of true and false or of integers.")
-    else:
-        from gumtree_core.files import load
+    return of_run(load(path), shape)
 
-        found = load(path).data("detector/mask").values
+
+def of_run(run: Run, shape: Shape) -> Mask:
+    """The mask that a file holds (any bit of a NeXus pixel_mask masks); errors as `from_file`."""
+    if "detector/mask" not in run:
+        raise GumtreeError(
+            "BAD_MASK", f"{run.name} holds no mask: its pixels have to be 0, or 1 where masked."
+        )
+    found = run.data("detector/mask").values
     if found.shape != shape:
         raise GumtreeError(
             "PIXELS_DIFFER",
-            f"The mask {path.name} is of the shape {found.shape} and the detector of {shape}; choose one "
-            "of this detector.",
+            f"The mask {run.name} is of the shape {found.shape} and the detector of {shape}; choose one of "
+            "this detector.",
         )
     return np.asarray(found > 0)
+
+
+def write_mask(path: str | Path, mask: Mask) -> Path:
+    """Write a mask, 1 where it is true, that silx, pyFAI and fit2d open too; never over another file.
+
+    Parameters
+    ----------
+    path
+        Its ending says how: .edf, .msk (fit2d) or .npy. If there is a file already, a number is added.
+
+    Raises
+    ------
+    GumtreeError
+        BAD_MASK for another ending or what is no array (y, x) of true and false; FILE_NOT_WRITABLE.
+    """
+    values, path = np.asarray(mask), Path(path)
+    if values.dtype != np.bool_ or values.ndim != 2:
+        raise GumtreeError(
+            "BAD_MASK", f"A mask is an array (y, x) of true and false, not {values.dtype} {values.shape}."
+        )
+    if path.suffix not in _WRITERS:
+        raise GumtreeError("BAD_MASK", f"{path.name} cannot be written; a mask is .edf, .msk or .npy.")
+    return save_new(path, partial(_WRITERS[path.suffix], values.astype(np.uint8)))
+
+
+def _write_edf(values: NDArray[np.uint8], path: Path) -> None:
+    from fabio.edfimage import EdfImage
+
+    EdfImage(data=values).write(str(path))
+
+
+def _write_fit2d(values: NDArray[np.uint8], path: Path) -> None:
+    from fabio.fit2dmaskimage import Fit2dMaskImage
+
+    Fit2dMaskImage(data=values).write(str(path))
+
+
+def _write_numpy(values: NDArray[np.uint8], path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, values)
+
+
+_WRITERS = {".edf": _write_edf, ".msk": _write_fit2d, ".npy": _write_numpy}
 
 
 def _grid(shape: Shape) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

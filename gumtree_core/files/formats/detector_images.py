@@ -1,0 +1,189 @@
+"""Reads single images as beamlines write them: EDF, TIFF, fit2d's masks and NumPy's arrays.
+
+fabio and NumPy read the numbers. What they mean is told by what they are: 0 and 1 alone are a mask, whole
+numbers are counts, others the relative sensitivity of the pixels (a flat field).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Callable
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gumtree_core.data import Dataset, poisson, scalar
+from gumtree_core.errors import GumtreeError
+from gumtree_core.files.run import Run, Value
+
+FORMAT = "detector-image"
+MOST_PIXELS = 1 << 28
+MOST_HEADER = 1 << 20
+
+_EDF = re.compile(rb"^\s*\{[^}]*(HeaderID|EDF_|Dim_1)", re.S)
+_TIFF = (b"II*\x00", b"MM\x00*")
+_NUMPY = b"\x93NUMPY"
+
+HEADER: dict[str, tuple[tuple[str, ...], str, float, float]] = {
+    "detector/distance": (("SampleDistance",), "mm", 1e3, 0.0),
+    "detector/pixel_size_x": (("PSize_1",), "mm", 1e3, 0.0),
+    "detector/pixel_size_y": (("PSize_2",), "mm", 1e3, 0.0),
+    "detector/beam_center_x": (("Center_1",), "pixel", 1.0, -0.5),
+    "detector/beam_center_y": (("Center_2",), "pixel", 1.0, -0.5),
+    "instrument/wavelength": (("WaveLength",), "angstrom", 1e10, 0.0),
+    "detector/time": (("ExposureTime", "count_time", "acq_expo_time", "exposure_time"), "s", 1.0, 0.0),
+}
+"""What the header of an EDF says: names, our unit, factor to it, and what is added.
+
+The names and their units (m, s) are those of the small-angle beamlines of the ESRF (Boesecke, J. Appl. Cryst.
+40 (2007) s423), where the middle of the first pixel is 0.5.
+"""
+
+
+def is_detector_image(path: Path, head: bytes) -> bool:
+    """Whether it is one of these formats."""
+    return _reader(head) is not None
+
+
+def read_detector_image(path: Path) -> Run:
+    """Read an image: `detector/mask`, `detector/counts` or `detector/sensitivity`, (y, x).
+
+    A mask is true where a pixel is not to be used (1, as in fit2d, silx and pyFAI). Negative counts, with
+    which detectors mark gaps and broken pixels, are masked as `missing`. Rows are as fabio and pyFAI have
+    them, the first row of the file first. Of the header of an EDF, distance, pixel sizes, beam centre,
+    wavelength, time and title are taken where they are said in the names of the ESRF's small-angle beamlines.
+
+    Raises
+    ------
+    GumtreeError
+        FILE_DAMAGED; SEVERAL_RUNS where there are several images.
+    """
+    with path.open("rb") as file:
+        read = _reader(file.read(4096))
+    assert read is not None
+    log = logging.getLogger("fabio")
+    level = log.level
+    try:
+        log.setLevel(logging.CRITICAL)  # what is wrong, we say
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            values, header = read(path)
+    except GumtreeError:
+        raise
+    except Exception as error:  # fabio answers damage with many types
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise GumtreeError("FILE_DAMAGED", f"{path} cannot be read as an image: {reason}.") from error
+    finally:
+        log.setLevel(level)
+    if values.ndim != 2 or not values.size or values.dtype.kind not in "biuf":
+        raise GumtreeError(
+            "FILE_DAMAGED",
+            f"{path} holds numbers of the shape {values.shape} and type {values.dtype}, not an image (y, x).",
+        )
+    items: dict[str, Value] = {"run/title": header.get("Title", "") or path.stem, **_known(header)}
+    return Run({**items, **_meant(values)}, path=path, format=FORMAT)
+
+
+def _meant(values: NDArray[Any]) -> dict[str, Value]:
+    if values.dtype.kind == "f":
+        bad = ~np.isfinite(values)
+        masks = {"missing": bad} if bad.any() else {}
+        return {"detector/sensitivity": Dataset(values.astype(np.float64), dims=("y", "x"), masks=masks)}
+    if values.dtype.kind == "b" or (values.min() >= 0 and values.max() <= 1):
+        return {"detector/mask": Dataset(values.astype(bool), dims=("y", "x"))}
+    missing = values < 0
+    if not missing.any():
+        return {"detector/counts": poisson(values, 0, dims=("y", "x"), unit="counts")}
+    counts = Dataset(np.where(missing, 0, values), dims=("y", "x"), unit="counts", masks={"missing": missing})
+    return {"detector/counts": poisson(counts, 0)}
+
+
+def _known(header: dict[str, str]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for key, (names, unit, factor, added) in HEADER.items():
+        for name in names:
+            number = re.match(r"\s*[-+]?[0-9.]+(?:[eE][-+]?\d+)?", header.get(name, ""))
+            if number:
+                found[key] = scalar(float(number[0]) * factor + added, unit=unit)
+                break
+    return found
+
+
+def _reader(head: bytes) -> Callable[[Path], tuple[NDArray[Any], dict[str, str]]] | None:
+    if head.startswith(_NUMPY):
+        return _numpy
+    if head[0:13:4] == b"MASK" and len(head) >= 24:
+        return _fit2d
+    if head.startswith(_TIFF):
+        return _tiff
+    return _edf if _EDF.match(head) else None
+
+
+def _numpy(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    _check_size(path, mapped.shape)
+    return np.array(mapped), {}
+
+
+def _fit2d(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+    from fabio.fit2dmaskimage import Fit2dMaskImage
+
+    with path.open("rb") as file:
+        width, height = (int(each) for each in np.frombuffer(file.read(24)[16:], "<i4"))
+    _check_size(path, (height, width))
+    needed = 1024 + height * ((width + 31) // 32) * 4
+    _check_length(path, needed)
+    return np.asarray(Fit2dMaskImage().read(str(path)).data).astype(bool), {}
+
+
+def _tiff(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        number = getattr(image, "n_frames", 1)
+        if number > 1:
+            raise _several(path, number)
+        _check_size(path, (image.height, image.width))
+        return np.array(image), {}
+
+
+def _edf(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+    from fabio.edfimage import EdfImage
+
+    image = EdfImage().read(str(path))
+    if image.nframes > 1:
+        raise _several(path, image.nframes)
+    _check_size(path, image.shape)
+    header = {str(name): str(value) for name, value in image.header.items()}
+    if header.get("COMPRESSION", "NONE").upper() in ("NONE", "NO", ""):
+        with path.open("rb") as file:
+            begins = file.read(MOST_HEADER).find(b"}") + 2
+        _check_length(path, begins + prod(image.shape) * np.dtype(image.dtype).itemsize)
+    return np.asarray(image.data), header
+
+
+def _check_size(path: Path, shape: tuple[int, ...]) -> None:
+    if not 0 < prod(shape) <= MOST_PIXELS or min(shape) <= 0:
+        raise GumtreeError(
+            "FILE_DAMAGED", f"{path} says that it has {shape} pixels; an image has 1 to {MOST_PIXELS}."
+        )
+
+
+def _check_length(path: Path, needed: int) -> None:
+    there = path.stat().st_size
+    if there < needed:
+        raise GumtreeError(
+            "FILE_DAMAGED",
+            f"{path} has {there} bytes, but its image takes {needed}; it was cut off. Copy it anew.",
+        )
+
+
+def _several(path: Path, number: int) -> GumtreeError:
+    return GumtreeError(
+        "SEVERAL_RUNS", f"{path} holds {number} images; give a file of one, such as a mask or a flat field."
+    )
