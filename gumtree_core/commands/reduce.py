@@ -157,7 +157,8 @@ def _run(script: type[Script], action: str, output: Path, values: dict[str, Any]
         path = Path(inspect.getfile(script))
         where = f"{path.name}, line {script_line(error, path)}"
         raise GumtreeError("SCRIPT_FAILED", f"{where}: {type(error).__name__}: {error}") from error
-    console.print(_summary(script.interface(), work.results()))
+    if work.results():
+        console.print(_summary(script.interface(), work.results()))
 
 
 def _summary(interface: Interface, results: dict[str, Any]) -> Table:

@@ -382,3 +382,9 @@ def test_an_output_folder_that_cannot_be_made_is_told(gumtree, script):
 
     assert code == 1
     assert err.startswith("FILE_NOT_WRITABLE")
+
+
+def test_an_action_without_results_shows_no_table(gumtree, script):
+    Path(script).write_text(SCRIPT.replace("self.steps = 77", "print('done')"))
+
+    assert gumtree("reduce", script, "--action", "forget") == (0, "done\n", "")

@@ -52,6 +52,20 @@ def test_a_curve_is_read_by_the_name_of_its_file(curve, tmp_path):
     assert np.allclose(read_nxcansas(str(path)).values, curve.values)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (Dataset([1.0, 2.0], dims="q"), "dimensions q and the axes none, and needs q"),
+        (Dataset(1.0), "dimensions none and the axes none"),
+    ],
+)
+def test_what_has_no_q_is_no_curve_and_told_what_it_lacks(tmp_path, content, told):
+    with pytest.raises(GumtreeError, match=told) as refused:
+        write_nxcansas(tmp_path / "iq.h5", content, provenance=PROVENANCE)
+
+    assert refused.value.reason == "NO_CURVE"
+
+
 def test_the_file_follows_the_application_definition(curve, tmp_path):
     path = write_nxcansas(tmp_path / "iq.h5", curve, provenance=PROVENANCE)
 
