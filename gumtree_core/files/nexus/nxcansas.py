@@ -89,8 +89,8 @@ def write_nxcansas(path: str | Path, curve: Dataset, *, provenance: Mapping[str,
     if curve.dims != ("q",) or "q" not in curve.axes:
         raise GumtreeError(
             "NO_CURVE",
-            f"{curve.name} is no curve over q: it has the dimensions {', '.join(curve.dims) or 'none'} and the "
-            f"axes {', '.join(curve.axes) or 'none'}, and needs q as its dimension and as an axis.",
+            f"{curve.name} is no curve over q: it has the dimensions {', '.join(curve.dims) or 'none'} and "
+            f"the axes {', '.join(curve.axes) or 'none'}, and needs q as its dimension and as an axis.",
         )
     return save_new(path, partial(_write, curve, provenance))
 
