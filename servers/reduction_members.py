@@ -127,8 +127,8 @@ def published_results(
 ) -> dict[str, Any]:
     """The attribute values that belong to the results of a run.
 
-    Errors that are not known are NaN. `before` are the results of the same action's last run: those that
-    this run has not made get None, for no value.
+    Errors that are not known are NaN, and so is what is masked. `before` are the results of the same action's
+    last run: those that this run has not made get None, for no value.
 
     Raises
     ------
@@ -143,14 +143,20 @@ def published_results(
         if made is None:
             continue
         _check_size(result, getattr(made, "shape", ()))
-        values[result.name] = _numbers(made.values if isinstance(made, Dataset) else made)
         if not isinstance(made, Dataset):
+            values[result.name] = _numbers(made)
             continue
+        values[result.name] = _numbers(_seen(made, made.values))
         errors = made.errors if made.errors is not None else np.full(made.shape, np.nan)
-        values[f"{result.name}_errors"] = _numbers(errors)
+        values[f"{result.name}_errors"] = _numbers(_seen(made, errors))
         if result.x and result.x in made.axes:
             values[f"{result.name}_{result.x}"] = _numbers(made.axes[result.x].centers)
     return values
+
+
+def _seen(made: Dataset, numbers: Any) -> Any:
+    mask = made.mask
+    return numbers if mask is None or not mask.any() else np.where(mask, np.nan, numbers)
 
 
 def result_units(interface: Interface, results: Mapping[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyqtgraph as pg
@@ -18,7 +19,20 @@ from taurus_gui.widgets.plots import NumberAxis, Plot, recolour_axes
 FLOOR = 1e-3
 """On a logarithmic axis, an error bar that reaches below zero ends at this part of the value."""
 
-Bars = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+class Drawn(NamedTuple):
+    """What is drawn of a curve, in the coordinates of the axes, each of shape (n,)."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    low: NDArray[np.float64]
+    """The lower ends of the error bars."""
+    high: NDArray[np.float64]
+    joined: NDArray[np.int32]
+    """1 where a line goes on to the next point; 0 before a gap."""
+
+
+NOTHING = Drawn(*(np.empty(0),) * 4, np.empty(0, np.int32))
 
 
 def drawable(
@@ -27,7 +41,7 @@ def drawable(
     errors: NDArray[np.float64] | None,
     log_x: bool,
     log_y: bool,
-) -> Bars:
+) -> Drawn:
     """Points and ends of error bars in the coordinates of the axes.
 
     Parameters
@@ -40,13 +54,15 @@ def drawable(
 
     Returns
     -------
-    x, y, low, high
-        Of shape (m,), m <= n: only finite points. `low` and `high` are the ends of the bars.
+    Drawn
+        Of shape (m,), m <= n: only finite points. Where points are left out, no line is drawn across.
     """
     bars = np.zeros_like(y) if errors is None else np.where(np.isfinite(errors), np.abs(errors), 0.0)
     keep = np.isfinite(x) & np.isfinite(y)
     keep &= (x > 0) | (not log_x)
     keep &= (y > 0) | (not log_y)
+    joined = np.zeros(np.count_nonzero(keep), np.int32)
+    joined[:-1] = np.diff(np.flatnonzero(keep)) == 1
     x, y, bars = x[keep], y[keep], bars[keep]
     low, high = y - bars, y + bars
     if log_y:
@@ -54,7 +70,7 @@ def drawable(
         y, high = np.log10(y), np.log10(high)
     if log_x:
         x = np.log10(x)
-    return x, y, low, high
+    return Drawn(x, y, low, high, joined)
 
 
 class ErrorBars(pg.GraphicsObject):
@@ -62,16 +78,16 @@ class ErrorBars(pg.GraphicsObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ends: Bars = (np.empty(0),) * 4  # type: ignore[assignment]
+        self.drawn = NOTHING
         self._path = QtGui.QPainterPath()
         self._pen = pg.mkPen("k")
 
-    def set_bars(self, bars: Bars) -> None:
+    def set_bars(self, drawn: Drawn) -> None:
         """Take new ends, in the coordinates of the axes."""
-        self.ends = bars
-        x, _, low, high = bars
+        self.drawn = drawn
+        ends = np.column_stack([drawn.low, drawn.high]).ravel()
         self.prepareGeometryChange()
-        self._path = pg.arrayToQPath(np.repeat(x, 2), np.column_stack([low, high]).ravel(), connect="pairs")
+        self._path = pg.arrayToQPath(np.repeat(drawn.x, 2), ends, connect="pairs")
         self.update()
 
     def set_pen(self, pen: QtGui.QPen) -> None:
@@ -146,14 +162,14 @@ class CurvePlot(Plot):
 
     def drawn(self) -> bool:
         """Whether a curve has points on the screen."""
-        return any(len(bars.ends[0]) for bars in self.bars.values())
+        return any(len(bars.drawn.x) for bars in self.bars.values())
 
     def draw(self) -> None:
         """Draw each curve whose parts fit together; x and errors may come a moment after y."""
         for result in self.results:
             y = self._array(result.name)
             if y is None:
-                self._show(result, (np.empty(0),) * 4)  # type: ignore[arg-type]
+                self._show(result, NOTHING)
                 continue
             x = self._array(result.x) if result.x else np.arange(len(y), dtype=float)
             errors = self._array(result.errors) if result.errors else None
@@ -192,9 +208,9 @@ class CurvePlot(Plot):
             f"{with_unit(number(y, '%.4g'), first.unit)}"
         )
 
-    def _show(self, result: Result, bars: Bars) -> None:
-        self.curves[result.name].setData(bars[0], bars[1])
-        self.bars[result.name].set_bars(bars)
+    def _show(self, result: Result, drawn: Drawn) -> None:
+        self.curves[result.name].setData(drawn.x, drawn.y, connect=drawn.joined)
+        self.bars[result.name].set_bars(drawn)
 
     def _array(self, name: str) -> NDArray[np.float64] | None:
         reading = self._readings.get(name)

@@ -132,7 +132,9 @@ def test_a_hidden_plot_draws_nothing_until_it_is_shown(image_plot):
 
 
 def test_bars_end_where_value_plus_and_minus_error_are_on_logarithmic_axes():
-    x, y, low, high = drawable(np.array([0.01, 0.1]), np.array([10.0, 1.0]), np.array([1.0, 0.5]), True, True)
+    x, y, low, high, _ = drawable(
+        np.array([0.01, 0.1]), np.array([10.0, 1.0]), np.array([1.0, 0.5]), True, True
+    )
 
     np.testing.assert_allclose(x, [-2, -1])
     np.testing.assert_allclose(y, [1, 0])
@@ -141,7 +143,7 @@ def test_bars_end_where_value_plus_and_minus_error_are_on_logarithmic_axes():
 
 
 def test_bars_on_linear_axes_are_symmetrical():
-    _, y, low, high = drawable(np.array([1.0]), np.array([-2.0]), np.array([0.5]), False, False)
+    _, y, low, high, _ = drawable(np.array([1.0]), np.array([-2.0]), np.array([0.5]), False, False)
 
     assert (low[0], y[0], high[0]) == (-2.5, -2.0, -1.5)
 
@@ -150,7 +152,7 @@ def test_what_cannot_be_drawn_on_logarithmic_axes_is_left_out_and_bars_below_zer
     x = np.array([-1.0, 1.0, 2.0, 3.0, np.nan])
     y = np.array([1.0, -1.0, 2.0, np.inf, 1.0])
 
-    x_drawn, _, low, _ = drawable(x, y, np.array([0.1, 0.1, 5.0, 0.1, 0.1]), True, True)
+    x_drawn, _, low, _, _ = drawable(x, y, np.array([0.1, 0.1, 5.0, 0.1, 0.1]), True, True)
 
     np.testing.assert_allclose(10**x_drawn, [2.0])
     assert np.isfinite(low).all()
@@ -179,11 +181,44 @@ def test_a_curve_waits_for_the_errors_that_belong_to_it(curve_plot):
     for name in ("q", "e", "iq"):
         curve_plot.show_reading(name, Reading(np.array([1.0, 2.0])))
     curve_plot.show_reading("iq", Reading(np.array([1.0, 2.0, 3.0])))
-    assert len(curve_plot.bars["iq"].ends[0]) == 2
+    assert len(curve_plot.bars["iq"].drawn.x) == 2
 
     curve_plot.show_reading("q", Reading(np.array([1.0, 2.0, 3.0])))
     curve_plot.show_reading("e", Reading(np.array([0.1, 0.2, 0.3])))
-    assert len(curve_plot.bars["iq"].ends[0]) == 3
+    assert len(curve_plot.bars["iq"].drawn.x) == 3
+
+
+def test_no_line_is_drawn_across_a_gap(curve_plot, qtbot):
+    """Here on linear axes, between x = 2 and 4; the point between two gaps is still there."""
+    for switch in (curve_plot.log_x, curve_plot.log_y):
+        switch.setChecked(False)
+    x = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+    y = np.array([5.0, 5.0, np.nan, 5.0, np.nan, 5.0, 5.0])
+    curve_plot.show_reading("q", Reading(x))
+    curve_plot.show_reading("e", Reading(np.full(7, np.nan)))
+    curve_plot.show_reading("iq", Reading(y))
+
+    def darkest(at):
+        place = curve_plot.graphics.mapFromScene(curve_plot.axes.getViewBox().mapViewToScene(_point(at, 5.0)))
+        image = curve_plot.graphics.grab().toImage()
+        return min(image.pixelColor(place.x(), place.y() + dy).lightness() for dy in (-1, 0, 1))
+
+    qtbot.waitUntil(lambda: darkest(1.5) < 200)
+    assert darkest(6.5) < 200
+    assert darkest(4) < 200
+    assert min(darkest(2.5), darkest(3), darkest(3.5), darkest(4.5)) > 200
+
+
+@pytest.mark.parametrize("left_out", [[], [0], [3], [1, 2], [0, 1, 2, 3]])
+def test_what_is_left_out_leaves_a_gap_also_on_logarithmic_axes(left_out):
+    y = np.ones(4)
+    y[left_out] = -1.0
+    drawn = drawable(np.arange(1.0, 5.0), y, None, True, True)
+
+    kept = [k for k in range(4) if k not in left_out]
+    expected = [int(k + 1 in kept) for k in kept]
+    assert drawn.joined.tolist() == expected
+    assert len(drawn.x) == len(kept)
 
 
 def test_a_curve_without_value_disappears(curve_plot):
