@@ -5,18 +5,20 @@ from __future__ import annotations
 import importlib
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.events.events import Events, Floats
 
 MAGIC = 0x0DAE0DAE
 HEADER = 128
-PACKED = 2
-"""The format, in the low half of the header's second word."""
+FORMAT = 0x00010002
 CONFIGURATION = "CFG.xml"
 
 
@@ -28,6 +30,21 @@ class Layout:
     y_bits: int
     other_bits: int
     tick: float
+    out_of_band: bool
+    """Whether there are events that are no neutrons, and frames tell how long they were."""
+    signed: bool
+    """Whether x and y have a sign; here they begin at 0 all the same."""
+
+    @property
+    def middle(self) -> tuple[int, int]:
+        """Where the stream's own y = 0 and x = 0 are."""
+        bits = (self.y_bits, self.x_bits)
+        return (1 << bits[0] - 1, 1 << bits[1] - 1) if self.signed else (0, 0)
+
+    @property
+    def least(self) -> int:
+        """Bytes that an event has at least."""
+        return -(-(self.x_bits + self.y_bits + self.other_bits + self.out_of_band) // 8)
 
 
 def is_eos(head: bytes) -> bool:
@@ -35,73 +52,126 @@ def is_eos(head: bytes) -> bool:
     return len(head) >= 4 and struct.unpack_from("<I", head)[0] == MAGIC
 
 
-def read_layout(head: bytes, name: str) -> Layout:
-    """Read a header.
-
-    Raises
-    ------
-    GumtreeError
-        FILE_FORMAT_UNKNOWN, FILE_DAMAGED.
-    """
-    if not is_eos(head):
-        raise GumtreeError("FILE_FORMAT_UNKNOWN", f"{name} is no event stream of ANSTO: it begins otherwise.")
-    if len(head) < HEADER:
-        raise GumtreeError("FILE_DAMAGED", f"{name} ends within its header of {HEADER} bytes.")
-    words = struct.unpack_from("<32I", head)
-    x_bits, y_bits, *others = words[16:21]
-    if words[1] & 0xFFFF != PACKED or not (0 < x_bits <= 16 and 0 < y_bits <= 16 and sum(others) <= 24):
-        raise GumtreeError(
-            "FILE_FORMAT_UNKNOWN",
-            f"{name} is of the format {words[1]:#x} with {x_bits} bits of x and {y_bits} of y; known are "
-            "packed streams of up to 16 bits each.",
-        )
-    return Layout(x_bits, y_bits, sum(others), (words[5] or 1000) * 1e-3)
-
-
-def read_eos(path: str | Path) -> Events:
-    """Read all events of a stream; of one that is still being written, those that are whole.
-
-    Times of pulses follow from the frequency of frames in the configuration, `CFG.xml`, if it stands in the
-    folder of the stream or above.
+def read_layout(path: Path) -> Layout:
+    """Read the header of a stream.
 
     Raises
     ------
     GumtreeError
         FILE_MISSING, FILE_FORMAT_UNKNOWN, FILE_DAMAGED.
     """
-    path = Path(path)
     if not path.is_file():
         raise GumtreeError("FILE_MISSING", f"{path} does not exist. Give the path of an event stream.")
-    data = np.fromfile(path, dtype=np.uint8)
-    layout = read_layout(data[:HEADER].tobytes(), str(path))
-    kernels = importlib.import_module("gumtree_core.events.kernels")
-    width, height = 1 << layout.x_bits, 1 << layout.y_bits
-    least = max(1, -(-(layout.x_bits + layout.y_bits + layout.other_bits) // 8))
-    most = (data.size - HEADER) // least + 1
+    with path.open("rb") as file:
+        head = file.read(HEADER)
+    if not is_eos(head):
+        raise GumtreeError("FILE_FORMAT_UNKNOWN", f"{path} is no event stream of ANSTO: it begins otherwise.")
+    if len(head) < HEADER:
+        raise GumtreeError("FILE_DAMAGED", f"{path} ends within its header of {HEADER} bytes.")
+    words = struct.unpack("<32I", head)
+    version, unpacked, out_of_band, clock = words[1], words[3], words[4], words[5]
+    x_bits, y_bits, *others = words[16:21]
+    if version != FORMAT or unpacked:
+        how = "unpacked" if unpacked else "packed"
+        raise GumtreeError(
+            "FILE_FORMAT_UNKNOWN",
+            f"{path} is {how}, of the format {version:#x}; only packed ones of {FORMAT:#x} are read.",
+        )
+    if not (0 < x_bits <= 16 and 0 < y_bits <= 16 and sum(others) <= 24 and clock):
+        raise GumtreeError(
+            "FILE_FORMAT_UNKNOWN",
+            f"{path} has {x_bits} bits of x, {y_bits} of y, {sum(others)} of further fields, and ticks of "
+            f"{clock} ns; up to 16, 16 and 24 bits are read, and ticks of 1 ns or more.",
+        )
+    return Layout(x_bits, y_bits, sum(others), clock * 1e-3, bool(out_of_band), bool(words[21]))
+
+
+def read_eos(path: str | Path) -> Events:
+    """Read all events of a stream; of one that is still being written, those that are whole.
+
+    Times of pulses are those that the frames tell, where they do; else they follow from the frequency of
+    frames in the configuration, `CFG.xml`, if it stands in the folder of the stream or above.
+
+    Returns
+    -------
+    Events
+        With pixels from 0 on, where x and y have a sign too. Events before the first frame have no time of
+        flight: their pixel is -1.
+
+    Raises
+    ------
+    GumtreeError
+        FILE_MISSING, FILE_FORMAT_UNKNOWN, FILE_DAMAGED.
+    """
+    return next(eos_slices(path))
+
+
+def eos_slices(path: str | Path, size: int | None = None) -> Iterator[Events]:
+    """The events of a stream, up to `size` at a time; a frame that is cut is in both parts.
+
+    Raises
+    ------
+    GumtreeError
+        As `read_eos`.
+    """
+    path = Path(path)
+    layout = read_layout(path)
+    frequency = _frame_frequency(path)
+    state = np.array([0, 0, 0, 0, 0, -1, 0], dtype=np.int64)
+    frames_before, time_before, rest = 0, 0, b""
+    shape = 1 << layout.y_bits, 1 << layout.x_bits
+    with path.open("rb") as file:
+        file.seek(HEADER)
+        block = file.read(size * layout.least if size else -1)
+        while True:
+            rest += block
+            block = file.read(size * layout.least) if size else b""
+            pixel, ticks, frames, clock, end = _decoded(rest, layout, state, path)
+            frames_after = frames_before + frames.size
+            if not frames_before:
+                pixel[: frames[0] if frames.size else None] = -1
+            elif not frames.size or frames[0]:
+                frames, clock = np.append(0, frames), np.append(time_before, clock)
+            numbers = np.arange(frames_after - frames.size, frames_after)
+            times = numbers / frequency if frequency else None
+            if 2 * state[6] >= max(frames_after - 1, 1):
+                times = clock * (layout.tick * 1e-6)
+            rest = rest[end:]
+            complete = bool(block) or not rest
+            yield Events(pixel, ticks, layout.tick, shape, frames, times, path.name, complete)
+            if not block:
+                return
+            frames_before, time_before = frames_after, int(state[5])
+
+
+def _decoded(data: bytes, layout: Layout, state: NDArray[np.int64], path: Path) -> tuple[Any, ...]:
+    """Pixels, ticks, events before each frame, times of frames, and how many bytes these took."""
+    kernels: Any = importlib.import_module("gumtree_core.events.kernels")
+    most = len(data) // layout.least + 1
+    pixel = np.empty(most, dtype=np.int32)
+    frames, clock = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
     bits = layout.x_bits, layout.y_bits, layout.other_bits
-    pixel, frames = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int64)
-    for kind in (np.uint32, np.int64):  # the second for streams with frames of minutes
-        ticks, state = np.empty(most, dtype=kind), np.zeros(4, dtype=np.int64)
-        end = int(kernels.decode(data, HEADER, *bits, width, pixel, ticks, frames, state))
-        if state[3] <= np.iinfo(kind).max:
+    flips = layout.middle[1], layout.middle[0]
+    before = state.copy()
+    before[1:5] = 0
+    for kind in (np.uint32, np.int64):  # the second for frames of minutes, and clocks that step back
+        ticks = np.empty(most, dtype=kind)
+        state[:] = before
+        end = int(
+            kernels.decode(
+                np.frombuffer(data, dtype=np.uint8), bits, layout.out_of_band, flips,
+                1 << layout.x_bits, pixel, ticks, frames, clock, state,
+            )
+        )  # fmt: skip
+        if state[4] >= 0 and state[3] <= np.iinfo(kind).max:
             break
     if end < 0:
         raise GumtreeError(
             "FILE_DAMAGED",
             f"{path} holds an event whose time does not end: its bits are not as its header says.",
         )
-    _, events, pulses, _ = (int(each) for each in state)
-    frequency = _frame_frequency(path)
-    return Events(
-        pixel=pixel[:events].copy(),
-        time_of_flight=ticks[:events].copy(),
-        tick=layout.tick,
-        shape=(height, width),
-        first_of_pulse=frames[:pulses].copy(),
-        pulse_time=np.arange(pulses) / frequency if frequency else None,
-        title=path.name,
-        complete=end == data.size,
-    )
+    events, begun = int(state[1]), int(state[2])
+    return pixel[:events].copy(), ticks[:events].copy(), frames[:begun].copy(), clock[:begun].copy(), end
 
 
 def read_histogram_edges(path: str | Path) -> dict[str, Floats]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,14 @@ from gumtree_core.errors import GumtreeError
 
 Ints = NDArray[np.integer]
 Floats = NDArray[np.float64]
+
+
+def check_pulses(first: Ints, events: int, title: str) -> None:
+    """BAD_PULSES unless the numbers of events before each pulse rise from 0 to what there are."""
+    if first.size and (first[0] < 0 or first[-1] > events or (first[1:] < first[:-1]).any()):
+        raise GumtreeError(
+            "BAD_PULSES", f"{title}: the numbers of events before its pulses do not rise from 0 to {events}."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +46,8 @@ class Events:
         For errors and plots.
     complete
         False where the source ended within an event or is still being written.
+    started
+        When the time of pulses was 0, if the source tells.
     """
 
     pixel: Ints
@@ -46,6 +58,7 @@ class Events:
     pulse_time: Floats | None = None
     title: str = "events"
     complete: bool = True
+    started: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.pixel.shape != self.time_of_flight.shape or self.pixel.ndim != 1:
@@ -59,12 +72,7 @@ class Events:
                 "SIZES_DIFFER",
                 f"{self.title}: {self.first_of_pulse.size} pulses and {self.pulse_time.size} times of them.",
             )
-        first = self.first_of_pulse
-        if first.size and (first[0] < 0 or first[-1] > len(self) or (first[1:] < first[:-1]).any()):
-            raise GumtreeError(
-                "BAD_PULSES",
-                f"{self.title}: the numbers of events before its pulses do not rise from 0 to {len(self)}.",
-            )
+        check_pulses(self.first_of_pulse, len(self), self.title)
 
     def __len__(self) -> int:
         return int(self.pixel.size)
@@ -98,26 +106,33 @@ class Events:
             pulse_time=None if self.pulse_time is None else self.pulse_time[first:last],
         )
 
-    def between(self, start: float, stop: float) -> Events:
-        """The events of pulses from `start` up to before `stop`, in s since the start; shares memory.
+    def between(self, start: float | datetime, stop: float | datetime) -> Events:
+        """The events of pulses from `start` up to before `stop`.
+
+        Shares memory where the pulses are in the order of their times.
+
+        Parameters
+        ----------
+        start, stop
+            In s since the start; or on the clock on the wall, if the source tells when it `started`.
 
         Raises
         ------
         GumtreeError
-            NO_PULSE_TIME, BAD_RANGE, BAD_PULSES where the pulses are not in the order of their times.
+            NO_PULSE_TIME, BAD_RANGE.
         """
-        times = self._times()
-        if (times[1:] < times[:-1]).any():
+        times = self.known_times()
+        low, high = self._seconds(start), self._seconds(stop)
+        if not low <= high:
             raise GumtreeError(
-                "BAD_PULSES",
-                f"{self.title} has pulses that are earlier than those before; choose by number, of_pulses.",
+                "BAD_RANGE", f"There is no time from {start} to {stop}; give the earlier first, in s."
             )
-        if not start <= stop:
-            raise GumtreeError(
-                "BAD_RANGE", f"There is no time from {start:g} to {stop:g} s; give the earlier first."
-            )
-        first, last = np.searchsorted(times, [start, stop])
-        return self.of_pulses(int(first), int(last))
+        if (times[1:] >= times[:-1]).all():
+            first, last = np.searchsorted(times, [low, high])
+            return self.of_pulses(int(first), int(last))
+        within = (times >= low) & (times < high)
+        chosen = self.chosen(self.of_their_pulses(within, False))
+        return replace(chosen, first_of_pulse=chosen.first_of_pulse[within], pulse_time=times[within])
 
     def phase(self, period: float, start: float = 0.0) -> Floats:
         """Where in a repeated process each event was counted, (events,), 0 to below 1.
@@ -134,11 +149,9 @@ class Events:
         GumtreeError
             NO_PULSE_TIME, BAD_RANGE.
         """
-        if not period > 0:
+        if not 0 < period < np.inf:
             raise GumtreeError("BAD_RANGE", f"The period is {period:g} s; it must be above 0.")
-        counts = np.diff(np.append(self.first_of_pulse, len(self)))
-        lead = int(self.first_of_pulse[0]) if self.pulses else len(self)
-        when = np.concatenate([np.full(lead, np.nan), np.repeat(self._times(), counts)])
+        when = self.of_their_pulses(self.known_times(), np.nan)
         when += np.asarray(self.time_of_flight, dtype=np.float64) * self.tick * 1e-6
         return np.asarray(((when - start) / period) % 1.0)
 
@@ -153,7 +166,7 @@ class Events:
         )
 
     def grouped(self, y_edges: npt.ArrayLike, x_edges: npt.ArrayLike) -> Events:
-        """Pixels put together: what lies between two edges, in pixels, becomes one; the rest is left out.
+        """Pixels put together: what lies between two edges, in pixels, becomes one; the rest is -1.
 
         Raises
         ------
@@ -179,13 +192,35 @@ class Events:
         )
         there = (self.pixel >= 0) & (self.pixel < place.size)
         new = np.where(there, place.reshape(-1)[np.where(there, self.pixel, 0)], -1)
-        moved = replace(self, pixel=new.astype(np.int32), shape=shape)
-        return moved.chosen(new >= 0)
+        return replace(self, pixel=new.astype(np.int32), shape=shape)
 
-    def _times(self) -> Floats:
+    def of_their_pulses(self, values: NDArray[Any], otherwise: float) -> NDArray[Any]:
+        """What is known of each pulse, (pulses,), for its events; `otherwise` for those before the first."""
+        counts = np.diff(np.append(self.first_of_pulse, len(self)))
+        lead = len(self) - int(counts.sum())
+        return np.concatenate([np.full(lead, otherwise, dtype=values.dtype), np.repeat(values, counts)])
+
+    def known_times(self) -> Floats:
+        """The times of the pulses, (pulses,), in s; NO_PULSE_TIME where they are not known."""
         if self.pulse_time is None:
             raise GumtreeError(
                 "NO_PULSE_TIME",
                 f"{self.title} does not know when its pulses were; choose them by number: of_pulses(0, 100).",
             )
         return self.pulse_time
+
+    def _seconds(self, when: float | datetime) -> float:
+        if not isinstance(when, datetime):
+            return float(when)
+        if self.started is None:
+            raise GumtreeError(
+                "NO_PULSE_TIME",
+                f"{self.title} does not tell when it started; give the seconds since then instead of {when}.",
+            )
+        if (when.tzinfo is None) != (self.started.tzinfo is None):
+            raise GumtreeError(
+                "BAD_RANGE",
+                f"{when} and the start of {self.title}, {self.started}, are to be both with a time zone or "
+                "both without.",
+            )
+        return (when - self.started).total_seconds()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from gumtree_core.data.expressions.execution import all_cores
 from gumtree_core.errors import GumtreeError
 from gumtree_core.events.events import Events, Floats
 from gumtree_core.events.lookup import Lookup, lookup
+from gumtree_core.events.splits import Split
 
 MOST = 2**31
 """Bytes of a histogram; a larger one is refused."""
@@ -21,29 +23,41 @@ PARALLEL = 1_000_000
 """Events from which a second thread pays."""
 
 
-def histogram(events: Events, edges: npt.ArrayLike) -> Dataset:
+def histogram(events: Events | Iterable[Events], edges: npt.ArrayLike, split: Split | None = None) -> Dataset:
     """Count events.
 
     Parameters
     ----------
+    events
+        All together; or in slices, as `read_slices` gives them, of which one is in memory at a time.
     edges
         Of the time of flight, rising, in us. A bin holds what is at its lower edge or above, and below its
         upper edge.
+    split
+        What else divides them: `TimeSlices` or `Phases`.
 
     Returns
     -------
     Dataset
-        (time_of_flight, y, x), counts with their Poisson errors (0 for 0 counts). `metadata["outside"]` tells
-        how many events lay in no bin.
+        (time_of_flight, y, x), behind `time` or `phase` if they are divided: counts with their Poisson errors
+        (0 for 0 counts). `metadata["outside"]` tells how many events lay in no bin.
 
     Raises
     ------
     GumtreeError
-        BAD_BINS, TOO_LARGE.
+        BAD_BINS, TOO_LARGE, NO_EVENTS without a single slice, NO_PULSE_TIME if they are divided.
     """
-    made = EventHistogram(events.shape, edges)
-    made.add(events)
-    return made.counts.replace(title=events.title)
+    slices = iter([events] if isinstance(events, Events) else events)
+    part = next(slices, None)
+    if part is None:
+        raise GumtreeError("NO_EVENTS", "There is not one slice of events to count.")
+    made = EventHistogram(part.shape, edges, split)
+    title = part.title
+    while part is not None:
+        made.add(part)
+        del part  # before the next is read
+        part = next(slices, None)
+    return made.counts.replace(title=title)
 
 
 class EventHistogram:
@@ -53,7 +67,7 @@ class EventHistogram:
     ----------
     shape
         Of the detector, (y, x).
-    edges
+    edges, split
         As in `histogram`.
 
     Raises
@@ -62,17 +76,20 @@ class EventHistogram:
         BAD_BINS, TOO_LARGE.
     """
 
-    def __init__(self, shape: tuple[int, int], edges: npt.ArrayLike) -> None:
+    def __init__(self, shape: tuple[int, int], edges: npt.ArrayLike, split: Split | None = None) -> None:
         self._edges = _checked(edges)
         self._shape = shape
+        self._split = split
+        self._parts = 1 if split is None else split.axis.values.size - 1
         bins, pixels = self._edges.size - 1, shape[0] * shape[1]
-        if 4 * bins * pixels > MOST:
+        size = 4 * bins * pixels * self._parts
+        if size > MOST:
             raise GumtreeError(
                 "TOO_LARGE",
-                f"{bins} bins of {shape[0]} x {shape[1]} pixels take {4e-9 * bins * pixels:.3g} GB, more "
-                f"than {1e-9 * MOST:.3g}; take wider bins.",
+                f"{self._parts} x {bins} bins of {shape[0]} x {shape[1]} pixels take {1e-9 * size:.3g} GB, "
+                f"more than {1e-9 * MOST:.3g}; take wider bins.",
             )
-        self._counts: NDArray[np.signedinteger[Any]] = np.zeros((bins, pixels), dtype=np.int32)
+        self._counts: NDArray[np.signedinteger[Any]] = np.zeros((bins, self._parts * pixels), dtype=np.int32)
         self._tables: dict[tuple[float, bool], Lookup] = {}
         self._added = 0
         self.outside = 0
@@ -88,8 +105,16 @@ class EventHistogram:
         self._added += len(events)
         if self._added > np.iinfo(self._counts.dtype).max:
             self._counts = self._counts.astype(np.int64)
-        pixel, time = np.ascontiguousarray(events.pixel), np.ascontiguousarray(events.time_of_flight)
+        pixel, time = np.ascontiguousarray(self._place(events)), np.ascontiguousarray(events.time_of_flight)
         self.outside += self._add(pixel, time, *self._table(events.tick, time.dtype.kind in "iu"))
+
+    def _place(self, events: Events) -> NDArray[np.integer]:
+        """Of each event, its pixel among those of all parts."""
+        if self._split is None:
+            return events.pixel
+        part, pixels = self._split.part(events), self._shape[0] * self._shape[1]
+        there = (part >= 0) & (events.pixel >= 0) & (events.pixel < pixels)
+        return np.where(there, part * pixels + events.pixel.astype(np.int64), -1)
 
     def _table(self, tick: float, whole_ticks: bool) -> Lookup:
         """Of the edges in ticks; packets of one stream share it."""
@@ -118,14 +143,19 @@ class EventHistogram:
     @property
     def counts(self) -> Dataset:
         """What has been counted so far, as `histogram` gives it."""
-        height, width = self._shape
-        values = self._counts.reshape(-1, height, width).copy()
+        values = self._counts.reshape(-1, self._parts, *self._shape).swapaxes(0, 1)
+        dims: tuple[str, ...] = ("time_of_flight", "y", "x")
+        axes = {"time_of_flight": Axis(self._edges, "us", ("time_of_flight",))}
+        if self._split is None:
+            values = values[0]
+        else:
+            dims, axes = (self._split.dim, *dims), {self._split.dim: self._split.axis, **axes}
         return Dataset(
-            values,
+            values.copy(order="C"),
             "poisson",
-            dims=("time_of_flight", "y", "x"),
+            dims=dims,
             unit="counts",
-            axes={"time_of_flight": Axis(self._edges, "us", ("time_of_flight",))},
+            axes=axes,
             metadata={"outside": self.outside},
             title="events",
         )

@@ -11,33 +11,58 @@ _options = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 AHEAD = 64
 """Events whose places in memory are asked for at a time."""
-MARK = 0xFFFFFFFF
-"""The time that stands in place of an event's, at pixel 0, 0, where a frame begins."""
+FRAME = -2
+"""The type of an event out of band that begins a frame."""
 
 
 @numba.njit(**_options)
-def decode(data, start, x_bits, y_bits, other_bits, width, pixel, ticks, frames, state):
-    """Decode events of a packed stream from byte `start` on; gives where the last whole one ended, or -1.
+def decode(data, bits, out_of_band, flips, width, pixel, ticks, frames, clock, state):
+    """Decode events of a packed stream, behind its header; gives where the last whole one ended, or -1.
 
-    An event is a row of bits, lowest first: x, y, further fields, then the time since the event before. Of a
-    byte that has two bits or more of the time, the highest two say whether more follows (both 1), and then
-    are no part of it.
+    An event is a row of bits, lowest first: whether it is out of band, if the stream has such; x, y, further
+    fields; then the time since the event before, 32 bits with a sign, of which leading zeros are left out. Of
+    a byte that has more than two bits of the time, the highest two say whether more follows (both 1), and
+    then are no part of it. An event out of band has two bytes before that say its type and how long each
+    field is. A frame begins with one of the type FRAME, or, in streams without, at x = y = 0 after a time of
+    -1.
 
+    bits
+        (3,) of x, y and all further fields.
+    flips
+        (2,) what x and y are combined with by exclusive or, so that those with a sign begin at 0.
     pixel, ticks
         (n,) for as many events as there may be.
-    frames
-        (m,) for the number of events before each frame.
+    frames, clock
+        (n,) for the number of events before each frame, and when it began, by the times of the frames before.
     state
-        (4,): time of the last event, events and frames so far, and the longest time.
+        (7,): time of the last event; events and frames so far; the longest and the shortest time; when the
+        present frame began, -1 before the first; how many frames told it.
     """
-    fixed = x_bits + y_bits + other_bits
-    whole, rest = fixed // 8, fixed % 8
+    x_bits, y_bits = bits[0], bits[1]
+    lead = 1 if out_of_band else 0
+    fixed = lead + bits[0] + bits[1] + bits[2]
     time, events, begun, longest = state[0], state[1], state[2], state[3]
-    at = end = start
-    while at + whole < data.size:
+    shortest, now, told = state[4], state[5], state[6]
+    end = 0
+    while end < data.size:
+        at = end
+        kind, neutron = 0, not (out_of_band and data[at] & 1)
+        whole, rest = fixed // 8, fixed % 8
+        if not neutron:
+            if at + 1 >= data.size:
+                break
+            kind = np.int64((data[at] >> 2) & 15)
+            kind -= 16 * (kind >> 3)
+            whole, rest = np.int64(data[at] >> 6), 0
+            for k in range(4):
+                whole += np.int64((data[at + 1] >> (2 * k)) & 3)
+            at += 2
+        if at + whole >= data.size:
+            break
         word = np.uint64(0)
-        for k in range(whole):
-            word |= np.uint64(data[at + k]) << np.uint64(8 * k)
+        if neutron:
+            for k in range(whole):
+                word |= np.uint64(data[at + k]) << np.uint64(8 * k)
         at += whole
         step, shift, more = np.uint64(0), 0, True
         if rest:
@@ -45,16 +70,13 @@ def decode(data, start, x_bits, y_bits, other_bits, width, pixel, ticks, frames,
             at += 1
             word |= (byte & np.uint64((1 << rest) - 1)) << np.uint64(8 * whole)
             left = 8 - rest
-            more = left < 2 or (byte >> np.uint64(6)) == 3
-            if more and left >= 2:
+            more = left <= 2 or (byte >> np.uint64(6)) == 3
+            if more and left > 2:
                 byte &= np.uint64(0x3F)
                 left -= 2
             step = byte >> np.uint64(rest)
             shift = left
-        while more:
-            if at >= data.size:
-                state[0], state[1], state[2], state[3] = time, events, begun, longest
-                return end
+        while more and at < data.size:
             byte = np.uint64(data[at])
             at += 1
             more = (byte >> np.uint64(6)) == 3
@@ -64,22 +86,33 @@ def decode(data, start, x_bits, y_bits, other_bits, width, pixel, ticks, frames,
             shift += 6
             if shift > 40:
                 return -1
-        x = np.int64(word & np.uint64((1 << x_bits) - 1))
-        y = np.int64((word >> np.uint64(x_bits)) & np.uint64((1 << y_bits) - 1))
-        if x == 0 and y == 0 and step == MARK:
-            if begun >= frames.size:
-                return -1
+        if more:
+            break
+        end = at
+        if step >> np.uint64(32):
+            return -1
+        signed = np.int64(np.int32(np.uint32(step)))
+        x = np.int64((word >> np.uint64(lead)) & np.uint64((1 << x_bits) - 1))
+        y = np.int64((word >> np.uint64(lead + x_bits)) & np.uint64((1 << y_bits) - 1))
+        if kind == FRAME or (not out_of_band and x == 0 and y == 0 and signed == -1):
+            if now < 0:
+                now = 0
+            else:
+                now += time + signed
+                told += kind == FRAME and signed > 0
             frames[begun] = events
+            clock[begun] = now
             begun += 1
             time = 0
-        else:
-            time += np.int64(step)
-            longest = max(longest, time)
-            pixel[events] = y * width + x
+            continue
+        time += signed
+        if neutron:
+            longest, shortest = max(longest, time), min(shortest, time)
+            pixel[events] = (y ^ flips[1]) * width + (x ^ flips[0])
             ticks[events] = time
             events += 1
-        end = at
     state[0], state[1], state[2], state[3] = time, events, begun, longest
+    state[4], state[5], state[6] = shortest, now, told
     return end
 
 
