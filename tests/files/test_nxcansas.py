@@ -248,3 +248,34 @@ def test_a_failure_while_writing_leaves_nothing(curve, tmp_path):
         write_nxcansas(tmp_path / "iq.h5", curve, provenance={"parameters": {"bad": object()}})
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("1/A", 1.0), ("1/angstrom", 1.0), ("A^{-1}", 1.0), ("1/nm", 0.1)]
+)
+def test_q_is_understood_as_other_programs_spell_its_unit(curve, tmp_path, unit, factor):
+    path = write_nxcansas(tmp_path / "iq.h5", curve, provenance=PROVENANCE)
+    _with_unit_of_q(path, unit)
+    again = read_nxcansas(path)
+    assert np.allclose(again.axes["q"].to("1/angstrom").values, factor * curve.axes["q"].values)
+    assert np.allclose(again.metadata["dq"].to("1/angstrom").values, factor * np.array([0.001, 0.002, 0.003]))
+
+
+@pytest.mark.parametrize("unit", ["", "furlong", "mm"])
+def test_a_curve_whose_q_has_no_unit_is_refused(curve, tmp_path, unit):
+    path = write_nxcansas(tmp_path / "iq.h5", curve, provenance=PROVENANCE)
+    _with_unit_of_q(path, unit)
+    with pytest.raises(GumtreeError) as refused:
+        read_nxcansas(path)
+    assert refused.value.reason == "UNKNOWN_UNIT"
+
+
+def _with_unit_of_q(path, unit):
+    with h5py.File(path, "a") as file:
+
+        def change(name, node):
+            if isinstance(node, h5py.Dataset) and name.rpartition("/")[2] in ("Q", "Qdev", "q_edges"):
+                for attribute in [each for each in node.attrs if "unit" in each]:
+                    node.attrs[attribute] = unit
+
+        file.visititems(change)

@@ -183,3 +183,47 @@ def test_a_damaged_file_is_said_to_be_one(tmp_path, damage):
         load(path)
     assert refused.value.reason in ("FILE_DAMAGED", "NO_CURVE")
     assert "\n" not in refused.value.message
+
+
+@pytest.mark.parametrize("unit", ["1/angstrom", "1/A", "A^-1", "Angstrom-1", "1/nm", "nm^-1"])
+def test_q_is_understood_as_other_programs_spell_its_unit(tmp_path, unit):
+    path = written(tmp_path)
+    path.write_text(
+        path.read_text().replace("unit: 1/angstrom", f"unit: {unit}").replace("unit: 1/Å", f"unit: {unit}")
+    )
+    q = load(path).data(CURVE).axes["q"]
+    factor = 0.1 if "nm" in unit else 1.0
+    assert q.to("1/angstrom").values[0] == pytest.approx(factor * Q[0])
+
+
+@pytest.mark.parametrize(
+    ("line", "changed"),
+    [
+        ("unit: 1/angstrom", "unit: furlong"),
+        ("unit: 1/angstrom", "unit: s"),
+        ("unit: 1/angstrom", "unit: null"),
+        ("unit: angstrom", "unit: plates"),
+    ],
+)
+def test_a_unit_that_is_none_is_refused(tmp_path, line, changed):
+    path = written(tmp_path)
+    text = path.read_text()
+    assert line in text
+    path.write_text(text.replace(line, changed))
+    with pytest.raises(GumtreeError) as refused:
+        load(path)
+    assert refused.value.reason == "UNKNOWN_UNIT"
+    assert path.name in refused.value.message
+
+
+def test_points_without_a_reflectivity_are_masked_and_those_without_q_refused(tmp_path):
+    path = written(tmp_path)
+    *head, last = path.read_text().splitlines()
+    columns = last.split()
+    path.write_text("\n".join([*head, " ".join([columns[0], "nan", *columns[2:]])]) + "\n")
+    read = load(path).data(CURVE)
+    assert read.mask.tolist() == [False] * (read.size - 1) + [True]
+
+    path.write_text("\n".join([*head, " ".join(["nan", *columns[1:]])]) + "\n")
+    with pytest.raises(GumtreeError, match="points without Qz"):
+        load(path)

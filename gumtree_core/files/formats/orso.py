@@ -17,6 +17,7 @@ import numpy as np
 
 from gumtree_core.data import Axis, Dataset, scalar
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files.formats.units_of_curves import unit_of_column, unit_of_q
 from gumtree_core.files.nexus.layout import known_unit
 from gumtree_core.files.run import Run, Value
 from gumtree_core.files.saving import save_new
@@ -254,7 +255,7 @@ def _items(header: Mapping[str, Any], rows: np.ndarray, path: Path) -> list[tupl
         "source/probe": experiment.get("probe"),
         "sample/name": sample.get("name"),
     }
-    found: list[tuple[str, Value]] = [(CURVE, _curve(columns, rows, str(texts["run/title"] or "")))]
+    found: list[tuple[str, Value]] = [(CURVE, _curve(columns, rows, str(texts["run/title"] or ""), path))]
     found += [(key, str(value)) for key, value in texts.items() if value is not None]
     settings = (source.get("measurement") or {}).get("instrument_settings") or {}
     angle = settings.get("incident_angle") or {}
@@ -265,7 +266,7 @@ def _items(header: Mapping[str, Any], rows: np.ndarray, path: Path) -> list[tupl
     return found
 
 
-def _curve(columns: Sequence[Mapping[str, Any]], rows: np.ndarray, title: str) -> Dataset:
+def _curve(columns: Sequence[Mapping[str, Any]], rows: np.ndarray, title: str, path: Path) -> Dataset:
     places = {str(each["name"]): k for k, each in enumerate(columns) if each.get("name")}
     errors = {str(each["error_of"]): k for k, each in enumerate(columns) if each.get("error_of")}
     abscissa, ordinate = columns[0]["name"], columns[1]["name"]
@@ -277,8 +278,12 @@ def _curve(columns: Sequence[Mapping[str, Any]], rows: np.ndarray, title: str) -
         return np.asarray(rows[:, errors[name]] / (GAUSSIAN if width else 1.0))
 
     def unit(k: int) -> str:
-        return known_unit(str(columns[k].get("unit") or ""))
+        text = str(columns[k].get("unit") or "")
+        return unit_of_q(text, path) if k == 0 else unit_of_column(text, str(columns[k].get("name")), path)
 
+    if not np.isfinite(rows[:, 0]).all():
+        raise GumtreeError("NO_CURVE", f"{path} has points without {abscissa}; leave them out.")
+    unknown = ~np.isfinite(rows[:, 1])
     metadata: dict[str, Any] = {}
     if abscissa in errors:
         metadata["dq"] = Dataset(sigma(abscissa), dims=("q",), unit=unit(0))
@@ -292,6 +297,7 @@ def _curve(columns: Sequence[Mapping[str, Any]], rows: np.ndarray, title: str) -
         axes={"q": Axis(rows[:, 0], dims=("q",), unit=unit(0))},
         dims=("q",),
         unit=unit(1),
+        masks={"missing": unknown} if unknown.any() else {},
         metadata=metadata,
         title=title,
     )

@@ -17,6 +17,7 @@ import numpy as np
 
 from gumtree_core.data import Axis, Dataset
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files.formats.units_of_curves import unit_of_q
 from gumtree_core.files.nexus.layout import known_unit
 from gumtree_core.files.run import Run, Value
 from gumtree_core.files.saving import save_new
@@ -262,7 +263,7 @@ def _read_curve(data: h5py.Group, path: Path, title: str) -> Dataset:
     resolution = _text(q.attrs.get("resolutions", "Qdev"))
     metadata: dict[str, Any] = {}
     if resolution in data:
-        metadata["dq"] = Dataset(data[resolution][()], dims=("q",), unit=_unit(data[resolution]))
+        metadata["dq"] = Dataset(data[resolution][()], dims=("q",), unit=_unit_of_q(data[resolution], path))
     if PIXELS in data:
         metadata["pixels"] = Dataset(data[PIXELS][()], dims=("q",))
     if COVARIANCE in data:
@@ -273,7 +274,7 @@ def _read_curve(data: h5py.Group, path: Path, title: str) -> Dataset:
         intensity[()],
         data[errors][()] ** 2 if errors in data else None,
         dims=("q",),
-        axes={"q": Axis(data[EDGES if EDGES in data else "Q"][()], dims=("q",), unit=_unit(q))},
+        axes={"q": Axis(data[EDGES if EDGES in data else "Q"][()], dims=("q",), unit=_unit_of_q(q, path))},
         unit=_unit(intensity),
         masks={"mask": masked} if masked.any() else {},
         metadata=metadata,
@@ -282,7 +283,15 @@ def _read_curve(data: h5py.Group, path: Path, title: str) -> Dataset:
 
 
 def _unit(dataset: h5py.Dataset) -> str:
-    return known_unit(_text(dataset.attrs.get(OWN_UNIT, dataset.attrs.get("units", ""))))
+    return known_unit(_said_unit(dataset))
+
+
+def _unit_of_q(dataset: h5py.Dataset, path: Path) -> str:
+    return unit_of_q(_said_unit(dataset), path)
+
+
+def _said_unit(dataset: h5py.Dataset) -> str:
+    return _text(dataset.attrs.get(OWN_UNIT, dataset.attrs.get("units", "")))
 
 
 def _text(value: Any) -> str:
