@@ -120,8 +120,8 @@ class EventHistogram:
         """Of the edges in ticks; packets of one stream share it."""
         if (tick, whole_ticks) not in self._tables:
             edges = self._edges / tick
-            if whole_ticks:
-                whole = np.rint(edges)  # an edge that is a whole tick is one, whatever the last digit
+            if whole_ticks and tick != 1:
+                whole = np.rint(edges)  # an edge on a whole tick stays there: the quotient is rounded
                 edges = np.where(np.isclose(edges, whole, rtol=1e-15, atol=0), whole, edges)
             self._tables[tick, whole_ticks] = lookup(edges)
         return self._tables[tick, whole_ticks]
