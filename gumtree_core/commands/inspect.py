@@ -101,7 +101,9 @@ def _columns(value: Dataset | str) -> tuple[str, str, str]:
 
 
 def extent(value: Dataset) -> str:
-    """Least and greatest of the values that are not masked, as text; empty if there are none."""
+    """Least and greatest of the values that are not masked, or how many are true, as text; empty if none."""
+    if value.values.dtype == bool and value.size:
+        return f"{np.count_nonzero(value.values)} of {value.size} true ({100 * value.values.mean():.3g} %)"
     usable = np.isfinite(value.values) if value.mask is None else np.isfinite(value.values) & ~value.mask
     values = value.values[usable]
     return f"{values.min():.6g} to {values.max():.6g}" if values.size else ""

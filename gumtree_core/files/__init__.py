@@ -26,8 +26,8 @@ def load(path: str | Path) -> Run:
     Parameters
     ----------
     path
-        A file; `FILE::ENTRY` for one of several runs in it; or the address of a live system, such as
-        `tango:`, if a package is installed that reads it.
+        A file; `FILE::ENTRY` for one of several runs in it, or for an image or a mask in an HDF5 file; or the
+        address of a live system, such as `tango:`, if a package is installed that reads it.
 
     Raises
     ------
@@ -90,6 +90,7 @@ def _hdf5(path: Path, entry: str) -> Run:
     from gumtree_core.files.dictionaries.mapping_reader import read_hdf5
     from gumtree_core.files.nexus.hdf5 import damage_told
     from gumtree_core.files.nexus.nxcansas import is_nxcansas, read_reduced
+    from gumtree_core.files.nexus.pixel_mask import find_hdf5_masks, read_hdf5_masks
     from gumtree_core.files.nexus.saved import is_saved, read_saved
 
     with damage_told(path):
@@ -100,15 +101,21 @@ def _hdf5(path: Path, entry: str) -> Run:
         try:
             return read_hdf5(path, entry)
         except GumtreeError as error:
-            if error.reason != "FILE_FORMAT_UNKNOWN" or entry or not has_nexus_events(path):
+            if error.reason not in ("FILE_FORMAT_UNKNOWN", "NO_SUCH_RUN"):
                 raise
-            return read_nexus_events_run(path)
+            if not entry and has_nexus_events(path):
+                return read_nexus_events_run(path)
+            masks = find_hdf5_masks(path, entry)
+            if not masks:
+                raise
+            return read_hdf5_masks(path, masks)
 
 
 def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Run]], ...]:
     """Formats that are not HDF5."""
     from gumtree_core.events.reading import is_eos_file, read_eos_run
     from gumtree_core.files.formats.detector_images import is_detector_image, read_detector_image
+    from gumtree_core.files.formats.mantid_mask import is_mantid_mask, read_mantid_mask
     from gumtree_core.files.formats.nist_vax import (
         is_nist_mask,
         is_nist_vax,
@@ -123,6 +130,7 @@ def _readers() -> tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Ru
         (is_ornl, read_ornl),
         (is_nist_vax, read_nist_vax),
         (is_nist_mask, read_nist_mask),
+        (is_mantid_mask, read_mantid_mask),
         (is_orso, read_orso),
         (is_powder_cif, read_powder_cif),
         (is_eos_file, read_eos_run),

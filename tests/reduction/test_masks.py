@@ -75,7 +75,7 @@ def test_an_image_of_counts_is_no_mask(tmp_path):
         masks.from_file(tmp_path / "counts.npy", (3, 4))
 
 
-@pytest.mark.parametrize("ending", [".edf", ".msk", ".npy"])
+@pytest.mark.parametrize("ending", [".edf", ".msk", ".npy", ".tif", ".tiff"])
 @pytest.mark.parametrize("shape", [(7, 37), (64, 32), (1, 1), (5, 100)])
 def test_a_mask_that_is_written_is_read_again_also_by_fabio(tmp_path, ending, shape):
     mask = np.random.default_rng(1).random(shape) > 0.7
@@ -89,7 +89,7 @@ def test_a_mask_that_is_written_is_read_again_also_by_fabio(tmp_path, ending, sh
     assert np.array_equal(masks.from_file(path, shape), mask)
 
 
-@pytest.mark.parametrize("ending", [".edf", ".msk", ".npy"])
+@pytest.mark.parametrize("ending", [".edf", ".msk", ".npy", ".tif", ".tiff"])
 def test_pyfai_masks_the_same_pixels(tmp_path, ending):
     detectors = pytest.importorskip("pyFAI.detectors")
     mask = np.zeros((40, 50), dtype=bool)

@@ -12,6 +12,7 @@ import numpy as np
 from gumtree_core.data import Dataset, scalar
 from gumtree_core.data.units import parse_quantity
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files.nexus.pixel_mask import unusable
 
 Look: TypeAlias = "Callable[[str], Dataset]"
 """Gives the value of another key of the same run."""
@@ -151,6 +152,14 @@ def _sum(ds: Dataset, dim: str, _: Look) -> Dataset:
     )
 
 
+def _pixel_mask(ds: Dataset, _: Any, __: Look) -> Dataset:
+    if ds.values.dtype.kind not in "biu":
+        raise GumtreeError(
+            "BAD_TYPE", f"pixel_mask needs bits, that is whole numbers, not {ds.values.dtype}."
+        )
+    return Dataset(unusable(ds.values), dims=ds.dims)
+
+
 def _elementwise(function: np.ufunc, ds: Dataset) -> Dataset:
     result: Any = function(ds)
     return cast(Dataset, result)
@@ -169,6 +178,7 @@ STEPS: Mapping[str, Transformation] = {
     "sum": Transformation(_sum, "dimension"),
     "pitch": Transformation(_pitch),
     "centers": Transformation(_centers),
+    "pixel_mask": Transformation(_pixel_mask),
     "absolute": Transformation(lambda ds, _, __: _elementwise(np.abs, ds)),
     "cos": Transformation(lambda ds, _, __: _elementwise(np.cos, ds)),
     "sin": Transformation(lambda ds, _, __: _elementwise(np.sin, ds)),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -86,21 +87,30 @@ def read_detector_image(path: Path) -> Run:
             f"{path} holds numbers of the shape {values.shape} and type {values.dtype}, not an image (y, x).",
         )
     items: dict[str, Value] = {"run/title": header.get("Title", "") or path.stem, **_known(header)}
-    return Run({**items, **_meant(values)}, path=path, format=FORMAT)
+    return Run({**items, **meant(values, header)}, path=path, format=FORMAT)
 
 
-def _meant(values: NDArray[Any]) -> dict[str, Value]:
+def meant(values: NDArray[Any], header: Mapping[str, str] = MappingProxyType({})) -> dict[str, Value]:
+    """What the numbers of an image (y, x) are, by the key that they are for: see `read_detector_image`."""
+    if _is_mask(values, header):
+        return {"detector/mask": Dataset(values != 0, dims=("y", "x"))}
     if values.dtype.kind == "f":
         bad = ~np.isfinite(values)
         masks = {"missing": bad} if bad.any() else {}
         return {"detector/sensitivity": Dataset(values.astype(np.float64), dims=("y", "x"), masks=masks)}
-    if values.dtype.kind == "b" or (values.min() >= 0 and values.max() <= 1):
-        return {"detector/mask": Dataset(values.astype(bool), dims=("y", "x"))}
     missing = values < 0
     if not missing.any():
         return {"detector/counts": poisson(values, 0, dims=("y", "x"), unit="counts")}
     counts = Dataset(np.where(missing, 0, values), dims=("y", "x"), unit="counts", masks={"missing": missing})
     return {"detector/counts": poisson(counts, 0)}
+
+
+def _is_mask(values: NDArray[Any], header: Mapping[str, str]) -> bool:
+    if values.dtype.kind == "f":
+        return bool(np.isin(values, (0, 1)).all() and not values.all())
+    if header.get("masked_value") == "nonzero":  # silx, whose masks have levels up to 255
+        return True
+    return bool(values.min() >= 0 and values.max() <= 1)
 
 
 def _known(header: dict[str, str]) -> dict[str, Value]:

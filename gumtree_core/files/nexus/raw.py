@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files.nexus.pixel_mask import BY_USER
 from gumtree_core.files.run import Run
 from gumtree_core.files.saving import save_new
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 CREATOR = "gumtree-tango"
 DATA, MASK = "instrument/detector/data", "instrument/detector/pixel_mask"
 COUNTS = "detector/counts"
-UNUSED = 1 << 8
-"""The bit of NXdetector's pixel_mask for a pixel that the user has masked."""
 
 
 @dataclass(frozen=True)
@@ -261,7 +260,7 @@ def _write(
                 entry[item.path] = numbers
                 entry[item.path].attrs["units"] = unit
         if mask is not None:
-            entry[MASK] = np.where(mask, UNUSED, 0).astype(np.uint32)
+            entry[MASK] = np.where(mask, BY_USER, 0).astype(np.uint32)
         _say_where_from(entry, source)
         shown = entry.create_group("data")
         shown.attrs["NX_class"] = "NXdata"

@@ -6,15 +6,18 @@ Combine masks by `|`, and mask what is outside by `~`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run, load
+from gumtree_core.files.formats.mantid_mask import IDS as MASKED_IDS
+from gumtree_core.files.nexus.pixel_mask import write_nexus_mask
 from gumtree_core.files.saving import save_new
 
 Mask = NDArray[np.bool_]
@@ -105,28 +108,79 @@ def from_file(path: str | Path, shape: Shape) -> Mask:
     """A mask of a file: NumPy's, EDF, TIFF or fit2d's (1 is masked), or any other in which `files.load` finds
     `detector/mask`, such as the masks of the NCNR and the pixel_mask of NeXus files.
 
+    Rows are as the file has them. fit2d and Dioptas turn some pictures upside down before masks are drawn on
+    them: turn these back by `[::-1]`.
+
     Raises
     ------
     GumtreeError
-        BAD_MASK where there is none; PIXELS_DIFFER where it is for another detector; as `files.load`.
+        BAD_MASK where there is none, or no pixel would be left; PIXELS_DIFFER where it is for another
+        detector; as `files.load`.
     """
     return of_run(load(path), shape)
 
 
 def of_run(run: Run, shape: Shape) -> Mask:
-    """The mask that a file holds (any bit of a NeXus pixel_mask masks); errors as `from_file`."""
+    """The mask that a file holds; errors as `from_file`."""
+    if MASKED_IDS in run:
+        raise GumtreeError(
+            "BAD_MASK",
+            f"{run.name} names detector ids and not pixels: make a mask of it by `masks.of_ids`, which is "
+            "told the id of the first pixel, and save that by `write_mask`.",
+        )
     if "detector/mask" not in run:
         raise GumtreeError(
             "BAD_MASK", f"{run.name} holds no mask: its pixels have to be 0, or 1 where masked."
         )
     found = run.data("detector/mask").values
     if found.shape != shape:
+        turned = (
+            " It seems to be saved with x first; save its transpose." if found.shape == shape[::-1] else ""
+        )
         raise GumtreeError(
             "PIXELS_DIFFER",
             f"The mask {run.name} is of the shape {found.shape} and the detector of {shape}; choose one of "
-            "this detector.",
+            f"this detector.{turned}",
         )
-    return np.asarray(found > 0)
+    return _leaves_some(np.asarray(found > 0), run.name)
+
+
+def of_ids(run: Run, shape: Shape, first_id: int, along: Literal["x", "y"] = "x") -> Mask:
+    """The mask that a file of Mantid holds, which names detectors by id.
+
+    Parameters
+    ----------
+    run
+        The file, by `files.load`.
+    shape
+        Of the detector, (y, x).
+    first_id
+        Of the pixel (0, 0); the instrument definition of Mantid says it (`idstart`).
+    along
+        Where the next id is: along x, row by row, or along y (`idfillbyfirst`).
+
+    Raises
+    ------
+    GumtreeError
+        KEY_MISSING where it has no ids; PIXELS_DIFFER where an id is not on the detector; BAD_MASK where no
+        pixel would be left.
+    """
+    ids = run.data(MASKED_IDS).values
+    last_id = first_id + shape[0] * shape[1] - 1
+    if ids.size and not first_id <= ids.min() <= ids.max() <= last_id:
+        raise GumtreeError(
+            "PIXELS_DIFFER",
+            f"The mask {run.name} names the ids {ids.min()} to {ids.max()}, and the detector of {shape} "
+            f"pixels has {first_id} to {last_id}; give the id of its first pixel, or the right mask.",
+        )
+    mask = np.zeros(shape[0] * shape[1], dtype=bool)
+    mask[ids - first_id] = True
+    return _leaves_some(mask.reshape(shape) if along == "x" else mask.reshape(shape[::-1]).T, run.name)
+
+
+def share(mask: Mask) -> str:
+    """How many pixels a mask takes, for people: "12 of 1200 pixels (1 %)"."""
+    return f"{np.count_nonzero(mask)} of {mask.size} pixels ({100 * np.mean(mask):.3g} %)"
 
 
 def write_mask(path: str | Path, mask: Mask) -> Path:
@@ -135,7 +189,8 @@ def write_mask(path: str | Path, mask: Mask) -> Path:
     Parameters
     ----------
     path
-        Its ending says how: .edf, .msk (fit2d) or .npy. If there is a file already, a number is added.
+        Its ending says how: .edf, .msk (fit2d), .npy, .tif or .tiff, .h5 or .nxs (NeXus: pixel_mask, and
+        `mask` for silx and pyFAI). If there is a file already, a number is added.
 
     Raises
     ------
@@ -148,28 +203,52 @@ def write_mask(path: str | Path, mask: Mask) -> Path:
             "BAD_MASK", f"A mask is an array (y, x) of true and false, not {values.dtype} {values.shape}."
         )
     if path.suffix not in _WRITERS:
-        raise GumtreeError("BAD_MASK", f"{path.name} cannot be written; a mask is .edf, .msk or .npy.")
-    return save_new(path, partial(_WRITERS[path.suffix], values.astype(np.uint8)))
+        raise GumtreeError("BAD_MASK", f"{path.name} cannot be written; a mask is {', '.join(_WRITERS)}.")
+    return save_new(path, partial(_WRITERS[path.suffix], values))
 
 
-def _write_edf(values: NDArray[np.uint8], path: Path) -> None:
+def _write_edf(mask: Mask, path: Path) -> None:
     from fabio.edfimage import EdfImage
 
-    EdfImage(data=values).write(str(path))
+    EdfImage(data=mask.astype(np.uint8), header={"masked_value": "nonzero"}).write(str(path))
 
 
-def _write_fit2d(values: NDArray[np.uint8], path: Path) -> None:
+def _write_fit2d(mask: Mask, path: Path) -> None:
     from fabio.fit2dmaskimage import Fit2dMaskImage
 
-    Fit2dMaskImage(data=values).write(str(path))
+    Fit2dMaskImage(data=mask.astype(np.uint8)).write(str(path))
 
 
-def _write_numpy(values: NDArray[np.uint8], path: Path) -> None:
+def _write_numpy(mask: Mask, path: Path) -> None:
     with path.open("wb") as file:
-        np.save(file, values)
+        np.save(file, mask.astype(np.uint8))
 
 
-_WRITERS = {".edf": _write_edf, ".msk": _write_fit2d, ".npy": _write_numpy}
+def _write_tiff(mask: Mask, path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(mask.astype(np.uint8)).save(path, format="TIFF")
+
+
+_WRITERS: dict[str, Callable[[Mask, Path], None]] = {
+    ".edf": _write_edf,
+    ".msk": _write_fit2d,
+    ".npy": _write_numpy,
+    ".tif": _write_tiff,
+    ".tiff": _write_tiff,
+    ".h5": write_nexus_mask,
+    ".nxs": write_nexus_mask,
+}
+
+
+def _leaves_some(mask: Mask, name: str) -> Mask:
+    if mask.all():
+        raise GumtreeError(
+            "BAD_MASK",
+            f"{name} masks all {mask.size} pixels. True, or 1, is masked; if it says 1 for what is used, "
+            "save its opposite.",
+        )
+    return mask
 
 
 def _grid(shape: Shape) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
