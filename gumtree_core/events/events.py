@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -151,9 +152,13 @@ class Events:
         """
         if not 0 < period < np.inf:
             raise GumtreeError("BAD_RANGE", f"The period is {period:g} s; it must be above 0.")
-        when = self.of_their_pulses(self.known_times(), np.nan)
-        when += np.asarray(self.time_of_flight, dtype=np.float64) * self.tick * 1e-6
-        return np.asarray(((when - start) / period) % 1.0)
+        kernels: Any = importlib.import_module("gumtree_core.events.kernels")
+        found: Floats = np.empty(len(self))
+        time = np.ascontiguousarray(self.time_of_flight)
+        kernels.phases(
+            self.first_of_pulse, self.known_times(), time, self.tick * 1e-6, start, float(period), found
+        )
+        return found
 
     def chosen(self, kept: NDArray[np.bool_]) -> Events:
         """The events for which `kept` is true; pulses stay as they are."""

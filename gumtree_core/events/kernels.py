@@ -127,6 +127,26 @@ def _bin(at, edges, offset, shift, base, first):
 
 
 @numba.njit(**_options)
+def phases(first, pulse_time, time, tick, start, period, found):
+    """Fill (events,) with the phase of each event in a repeated process, 0 to below 1; NaN for no pulse's."""
+    found[: first[0] if first.size else found.size] = np.nan
+    for pulse in range(first.size):
+        last = first[pulse + 1] if pulse + 1 < first.size else found.size
+        for event in range(first[pulse], last):
+            at = (pulse_time[pulse] + time[event] * tick - start) / period
+            at -= np.floor(at)
+            found[event] = 0.0 if at >= 1.0 else at  # where a step before the period was rounded to its end
+
+
+@numba.njit(**_options)
+def bins(values, edges, offset, shift, base, first, found):
+    """Fill (n,) with the bin of each value, -1 outside."""
+    for k in range(values.size):
+        inside = edges[0] <= values[k] < edges[edges.size - 1]
+        found[k] = _bin(values[k], edges, offset, shift, base, first) if inside else -1
+
+
+@numba.njit(**_options)
 def add(pixel, time, edges, offset, shift, base, first, counts, start, stop):
     """Count events `start` to `stop` into (bins, pixels); gives how many lay outside.
 

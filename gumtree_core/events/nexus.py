@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from gumtree_core.data.units import conversion
 from gumtree_core.errors import GumtreeError
 from gumtree_core.events.events import Events, Floats, check_pulses
-from gumtree_core.files.saving import save_new
 
 ITEMS = ("event_id", "event_time_offset", "event_time_zero", "event_index")
 EPOCH = 1e8
@@ -144,7 +143,9 @@ def _opened(path: Path, group: str, shape: tuple[int, int] | None, first_id: int
         if numbers is None and shape is None:
             first_id, shape = _one_row(ids, size, path)
         pixels, found = _pixels(numbers, shape, first_id)
-        times, started = _since_start(zeros, _factor(zero, "s", path), _text(zero.attrs.get("offset", "")))
+        times, started = _since_start(
+            zeros, _factor(zero, "s", path), _text(zero.attrs.get("offset", "")), path.name
+        )
         tick = _factor(offsets, "us", path)
         yield _Stream(ids, offsets, path, size, index, times, tick, pixels, found, complete, started)
 
@@ -188,16 +189,18 @@ def _looked_up(numbers: NDArray[Any], order: NDArray[Any], ids: NDArray[Any]) ->
     return np.where(numbers[place] == ids, order[place], -1)
 
 
-def _since_start(zeros: NDArray[Any], seconds: float, offset: str) -> tuple[Floats, datetime | None]:
+def _since_start(zeros: NDArray[Any], zero: Any, path: Path) -> tuple[Floats, datetime | None]:
     """In s, and when that was 0; what counts from an epoch is made to count from the first pulse.
 
     Before digits are lost. The epoch is the attribute `offset`, or else that of Unix.
     """
-    try:
-        started = datetime.fromisoformat(offset) if offset else None
-    except ValueError:
-        started = None
+    seconds = _factor(zero, "s", path)
+    started = None
+    with suppress(ValueError):
+        started = datetime.fromisoformat(_text(zero.attrs.get("offset", "")))
     if zeros.size and zeros[0] * seconds > EPOCH:
+        if zeros.max() > np.iinfo(np.int64).max:
+            raise GumtreeError("BAD_PULSES", f"{path.name} has a pulse at {zeros.max()}, which is no time.")
         first = float(zeros[0] * seconds)
         zeros = zeros.astype(np.int64) if zeros.dtype.kind in "iu" else zeros
         zeros = zeros - zeros[0]
@@ -230,50 +233,6 @@ def _numbers(item: Any, path: Path, kinds: str = "iuf", which: slice | None = No
             "BAD_TYPE", f"{item.name} of {path} is no row of {'whole ' * (kinds == 'iu')}numbers."
         )
     return values.astype(values.dtype.newbyteorder("="), copy=False)
-
-
-def write_nexus_events(path: str | Path, events: Events, *, name: str = "events") -> Path:
-    """Write events as NXevent_data, beside an NXdetector whose `detector_number` has its shape.
-
-    Raises
-    ------
-    GumtreeError
-        FILE_NOT_WRITABLE, NO_PULSE_TIME.
-    """
-    if events.pulse_time is None:
-        raise GumtreeError(
-            "NO_PULSE_TIME", f"{events.title} does not know the times of its pulses, which NXevent_data has."
-        )
-    return save_new(path, partial(_write, events, name))
-
-
-def _write(events: Events, name: str, path: Path) -> None:
-    import h5py
-
-    with h5py.File(path, "w") as file:
-        file.attrs["default"] = "entry"
-        entry = _made(file, "entry", "NXentry")
-        entry["title"] = events.title
-        instrument = _made(entry, "instrument", "NXinstrument")
-        detector = _made(instrument, "detector", "NXdetector")
-        detector["detector_number"] = np.arange(events.shape[0] * events.shape[1]).reshape(events.shape)
-        group = _made(instrument, name, "NXevent_data")
-        options: dict[str, Any] = {"chunks": True, "compression": "lzf"} if len(events) else {}
-        group.create_dataset("event_id", data=events.pixel, **options)
-        times = np.asarray(events.time_of_flight)
-        group.create_dataset("event_time_offset", data=times * events.tick, **options)
-        group["event_time_offset"].attrs["units"] = "us"
-        group["event_time_zero"] = events.pulse_time
-        group["event_time_zero"].attrs["units"] = "s"
-        group["event_index"] = events.first_of_pulse
-        for numbers in ("event_id", "event_index"):
-            group[numbers].attrs["units"] = ""
-
-
-def _made(parent: Any, name: str, nx_class: str) -> Any:
-    group = parent.create_group(name)
-    group.attrs["NX_class"] = nx_class
-    return group
 
 
 def _group(file: Any, wanted: str, path: Path) -> Any:

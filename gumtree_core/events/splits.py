@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import importlib
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from gumtree_core.data import Axis
 from gumtree_core.errors import GumtreeError
 from gumtree_core.events.events import Events
+from gumtree_core.events.lookup import lookup
 
 
 class Split(Protocol):
@@ -46,13 +48,13 @@ class TimeSlices:
 
     def __init__(self, edges: npt.ArrayLike) -> None:
         values = np.asarray(edges, dtype=np.float64)
-        if values.ndim != 1 or values.size < 2 or not (np.diff(values) > 0).all():
+        if values.ndim != 1 or values.size < 2 or not (np.diff(values) > 0).all() or np.isinf(values).any():
             raise GumtreeError("BAD_RANGE", "The edges of slices of time are to be two or more s that rise.")
         self.axis = Axis(values, "s", (self.dim,))
 
     def part(self, events: Events) -> NDArray[np.int64]:
         """Which slice each event belongs to; NO_PULSE_TIME where the times of pulses are not known."""
-        return events.of_their_pulses(_within(self.axis.values, events.known_times()), -1)
+        return events.of_their_pulses(_bins(self.axis.values, events.known_times()), -1)
 
 
 class Phases:
@@ -86,9 +88,11 @@ class Phases:
 
     def part(self, events: Events) -> NDArray[np.int64]:
         """By the time of the pulse and the time of flight; NO_PULSE_TIME where the first is not known."""
-        return _within(self.axis.values, events.phase(self.period, self.start))
+        return _bins(self.axis.values, events.phase(self.period, self.start))
 
 
-def _within(edges: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.int64]:
-    found = np.searchsorted(edges, values, "right") - 1  # NaN come last
-    return np.where(found < edges.size - 1, found, -1)
+def _bins(edges: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.int64]:
+    kernels: Any = importlib.import_module("gumtree_core.events.kernels")
+    found = np.empty(values.size, dtype=np.int64)
+    kernels.bins(np.ascontiguousarray(values), *lookup(edges), found)
+    return found

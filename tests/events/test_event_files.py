@@ -308,6 +308,26 @@ def test_whole_numbers_of_64_bits_do_not_wrap_into_the_detector(tmp_path):
     assert refused.value.reason == "BAD_PULSES"
 
 
+def test_a_pulse_at_a_time_that_is_none_is_refused(tmp_path):
+    zero = np.array([1_700_000_000_000_000_000, 2**64 - 1], np.uint64)
+    path = filed(tmp_path / "a.nxs", zero_unit="ns", **{**OTHER, "event_time_zero": zero})
+
+    with pytest.raises(GumtreeError) as refused:
+        read_events(path)
+    assert refused.value.reason == "BAD_PULSES"
+
+
+def test_events_on_edges_are_on_them_after_writing_too(tmp_path):
+    time = np.arange(1000, dtype=np.uint32)
+    start = datetime(2026, 11, 23, 13, tzinfo=UTC)
+    events = Events(np.zeros(1000, int), time, 0.1, (1, 1), np.array([0]), np.array([0.0]), started=start)
+
+    found = read_events(write_nexus_events(tmp_path / "events.nxs", events))
+
+    assert histogram(found, np.arange(101) * 1.0).values.ravel().tolist() == [10] * 100
+    assert found.started == start
+
+
 def test_far_more_events_than_are_stored_are_refused(tmp_path):
     path = filed(tmp_path / "a.nxs", **OTHER)
     with h5py.File(path, "a") as file:

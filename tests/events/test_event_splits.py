@@ -83,6 +83,14 @@ def test_phases_are_what_is_chosen_by_phase(made):
     assert counts.values.sum() == histogram(events, edges).values.sum()
 
 
+def test_an_event_just_before_a_period_is_in_its_last_phase_or_the_first_of_the_next():
+    start = np.nextafter(0.0, 1.0)
+    events = Events(np.zeros(1, int), np.zeros(1), 1.0, (1, 1), np.array([0]), np.array([0.0]))
+
+    assert events.phase(1.0, start).tolist() == [0.0]
+    assert histogram(events, [0, 1], Phases(1.0, 4, start)).values.sum() == 1
+
+
 def test_a_process_faster_than_the_pulses_is_folded_by_the_time_of_flight():
     time = np.random.default_rng(8).uniform(0, 20_000, 20_000)
     seen = np.sin(2 * np.pi * time / 2000) > 0  # a process of 2 ms
