@@ -19,6 +19,8 @@ from gumtree_core.events.events import Events, Floats
 MAGIC = 0x0DAE0DAE
 HEADER = 128
 FORMAT = 0x00010002
+OUT_OF_BAND = 3
+"""Bytes that an event out of band has at least."""
 CONFIGURATION = "CFG.xml"
 
 
@@ -148,8 +150,9 @@ def _decoded(data: bytes, layout: Layout, state: NDArray[np.int64], path: Path) 
     """Pixels, ticks, events before each frame, times of frames, and how many bytes these took."""
     kernels: Any = importlib.import_module("gumtree_core.events.kernels")
     most = len(data) // layout.least + 1
+    most_frames = len(data) // min(layout.least, OUT_OF_BAND) + 1
     pixel = np.empty(most, dtype=np.int32)
-    frames, clock = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
+    frames, clock = np.empty(most_frames, dtype=np.int64), np.empty(most_frames, dtype=np.int64)
     bits = layout.x_bits, layout.y_bits, layout.other_bits
     flips = layout.middle[1], layout.middle[0]
     before = state.copy()

@@ -33,7 +33,8 @@ def decode(data, bits, out_of_band, flips, width, pixel, ticks, frames, clock, s
     pixel, ticks
         (n,) for as many events as there may be.
     frames, clock
-        (n,) for the number of events before each frame, and when it began, by the times of the frames before.
+        (m,) for as many frames: the number of events before each, and when it began, by the times of those
+        before.
     state
         (7,): time of the last event; events and frames so far; the longest and the shortest time; when the
         present frame began, -1 before the first; how many frames told it.

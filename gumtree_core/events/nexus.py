@@ -122,9 +122,9 @@ def _opened(path: Path, group: str, shape: tuple[int, int] | None, first_id: int
         missing = [name for name in ITEMS if name not in node]
         if missing:
             raise GumtreeError("NO_EVENTS", f"{node.name} of {path} has no {' and no '.join(missing)}.")
-        ids, offsets, zero = (node[name] for name in ITEMS[:3])
+        ids, offsets, zero, begins = (_item(node, name, path) for name in ITEMS)
         # What is counted is read before what it counts, as a writer may add to both meanwhile.
-        index, zeros = _numbers(node["event_index"], path, "iu").astype(np.int64), _numbers(zero, path)
+        index, zeros = _numbers(begins, path, "iu").astype(np.int64), _numbers(zero, path)
         sizes = _length(ids, path), _length(offsets, path)
         size, complete = min(sizes), True
         if ids.maxshape[0] is None:  # it may be growing
@@ -143,9 +143,7 @@ def _opened(path: Path, group: str, shape: tuple[int, int] | None, first_id: int
         if numbers is None and shape is None:
             first_id, shape = _one_row(ids, size, path)
         pixels, found = _pixels(numbers, shape, first_id)
-        times, started = _since_start(
-            zeros, _factor(zero, "s", path), _text(zero.attrs.get("offset", "")), path.name
-        )
+        times, started = _since_start(zeros, zero, path)
         tick = _factor(offsets, "us", path)
         yield _Stream(ids, offsets, path, size, index, times, tick, pixels, found, complete, started)
 
@@ -207,6 +205,15 @@ def _since_start(zeros: NDArray[Any], zero: Any, path: Path) -> tuple[Floats, da
         with suppress(OverflowError):  # a date beyond the calendar is none
             started = (started or datetime.fromtimestamp(0, UTC)) + timedelta(seconds=first)
     return np.asarray(zeros, dtype=np.float64) * seconds, started
+
+
+def _item(node: Any, name: str, path: Path) -> Any:
+    """What stands in a group; LINK_OUTSIDE where that is a link to a file in another folder."""
+    from gumtree_core.files.nexus.hdf5_items import inside
+
+    found = node[name]
+    inside(path.resolve().parent, path.parent, found.file.filename, f"{name} of {path}")
+    return found
 
 
 def _length(item: Any, path: Path) -> int:
@@ -280,7 +287,7 @@ def _detector_numbers(node: Any, path: Path) -> NDArray[Any] | None:
     beside = [each for each in node.parent.values() if hasattr(each, "keys") and "detector_number" in each]
     for place in (node, node.parent, *(beside if len(beside) == 1 else ())):
         if "detector_number" in place:
-            numbers = Hdf5Item(place["detector_number"], path, path.resolve().parent).read()
+            numbers = Hdf5Item(_item(place, "detector_number", path), path, path.resolve().parent).read()
             if not isinstance(numbers, np.ndarray) or numbers.dtype.kind not in "iu" or not numbers.size:
                 raise GumtreeError("BAD_TYPE", f"detector_number of {path} is not of whole numbers.")
             return numbers

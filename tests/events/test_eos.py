@@ -214,6 +214,29 @@ def test_the_events_of_monitors_and_vetoes_pass_time_and_are_no_neutrons(stream)
     assert events.time_of_flight.tolist() == [160, 166]
 
 
+def test_frames_that_are_shorter_than_events_all_have_room(stream):
+    events = read_eos(stream(packed([began(0), *[began(1)] * 9999, (1, 2, 0, 3)], out_of_band=1)))
+
+    assert (events.pulses, len(events)) == (10_000, 1)
+    assert events.first_of_pulse.max() == 0
+
+
+@settings(max_examples=100)
+@given(content=st.binary(max_size=200), out_of_band=st.booleans(), bits=st.integers(0, 24))
+def test_bytes_without_sense_are_events_or_refused(content, out_of_band, bits, tmp_path_factory):
+    path = tmp_path_factory.mktemp("eos") / "EOS.bin"
+    path.write_bytes(packed([], other_bits=bits, out_of_band=int(out_of_band)) + content)
+
+    for size in (None, 5):
+        try:
+            parts = list(eos_slices(path, size))
+        except GumtreeError as refused:
+            assert refused.reason == "FILE_DAMAGED"  # noqa: PT017
+            continue
+        assert all((part.pixel < 1 << 20).all() for part in parts)
+        assert sum(map(len, parts)) <= len(content)
+
+
 def test_a_clock_that_steps_back_is_followed(stream):
     events = read_eos(stream(packed([MARK, (1, 1, 0, 100), (2, 2, 0, -30), (3, 3, 0, 5)])))
 

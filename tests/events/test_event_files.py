@@ -328,6 +328,25 @@ def test_events_on_edges_are_on_them_after_writing_too(tmp_path):
     assert found.started == start
 
 
+def test_events_behind_a_link_out_of_the_folder_are_not_read(tmp_path):
+    (tmp_path / "run").mkdir()
+    filed(tmp_path / "secret.nxs", **OTHER)
+    path = filed(tmp_path / "run" / "a.nxs", **OTHER)
+    with h5py.File(path, "a") as file:
+        del file["entry/bank/event_id"]
+        file["entry/bank/event_id"] = h5py.ExternalLink(str(tmp_path / "secret.nxs"), "entry/bank/event_id")
+
+    with pytest.raises(GumtreeError) as refused:
+        read_events(path)
+    assert refused.value.reason == "LINK_OUTSIDE"
+
+    (tmp_path / "secret.nxs").rename(tmp_path / "run" / "beside.nxs")
+    with h5py.File(path, "a") as file:
+        del file["entry/bank/event_id"]
+        file["entry/bank/event_id"] = h5py.ExternalLink("beside.nxs", "entry/bank/event_id")
+    assert len(read_events(path)) == 5
+
+
 def test_far_more_events_than_are_stored_are_refused(tmp_path):
     path = filed(tmp_path / "a.nxs", **OTHER)
     with h5py.File(path, "a") as file:
