@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from gumtree_core.data import Dataset, errors, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
@@ -12,7 +14,7 @@ from gumtree_core.files.formats.columns import write_columns
 from gumtree_core.reduction.corrections.sensitivity import sensitivity
 from gumtree_core.reduction.corrections.transmission import at_angle
 from gumtree_core.reduction.detector.geometry import Geometry, geometry, image, number
-from gumtree_core.reduction.detector.masks import of_run
+from gumtree_core.reduction.detector.masks import of_run, share
 from gumtree_core.reduction.integration import (
     Plan,
     annulus,
@@ -23,11 +25,13 @@ from gumtree_core.reduction.integration import (
     rings,
     sector,
 )
+from gumtree_core.reduction.runs import check_different
 from gumtree_core.reduction.small_angle.absolute import direct_beam_scale, standard_scale
 from gumtree_core.reduction.small_angle.sans import (
     DISTANCE,
     WAVELENGTH,
     Counting,
+    averaged,
     beam_center,
     belong_together,
     of_each_pixel,
@@ -249,6 +253,14 @@ class SansReduction(Script):
         """Refuse what cannot be combined: one geometry serves all runs, and transmissions are relative."""
         image(self.sample)
         through = {what: getattr(self, f"{what}_beam") for what in ("sample", "cell", "flood", "standard")}
+        shared = [
+            ("empty cell", self.empty_cell),
+            ("blocked beam", self.blocked_beam),
+            ("direct beam", self.direct_beam),
+        ]
+        for what, run in (("sample", self.sample), ("flood", self.flood), ("standard", self.standard)):
+            check_different([(what, run), (f"direct beam through the {what}", through[what]), *shared])
+        check_different([("direct beam through the cell", self.cell_beam), *shared])
         open_beam = self.open_beam or self.direct_beam
         for what, run in through.items():
             if run is not None and open_beam is None:
@@ -346,6 +358,7 @@ class SansReduction(Script):
         masks = {}
         if self.mask_file is not None:
             masks["mask"] = of_run(self.mask_file, detector.shape)
+            self.log(f"{self.mask_file.name} masks {share(masks['mask'])}.")
         if self.shadow_radius > 0:
             masks["beam_stop"] = detector.radius <= self.shadow_radius
         return masks
@@ -398,8 +411,10 @@ class SansReduction(Script):
     def _curve(self, pattern: Dataset, detector: Geometry, wavelength: float, steps: list[str]) -> Dataset:
         """I(q), with what was done and what is known of it."""
         plan = self._plan(detector, wavelength, self.sector_width)
-        curve = plan.average(pattern, self.weighting)
+        curve = averaged(pattern, plan, self.weighting, detector.q(wavelength))
         used = plan if pattern.mask is None else plan.without(pattern.mask)
+        if np.nanmax(curve.values) < 0:
+            self.log("I(q) is negative throughout: are the runs of sample, cell and background exchanged?")
         run = self.sample
         metadata = said_of(run, detector, self.transmission, self.thickness)
         metadata |= {"pixels": Dataset(used.area, dims=("q",), title="pixels"), "steps": "\n".join(steps)}
@@ -413,10 +428,11 @@ class SansReduction(Script):
         self.iphi = self.along_cut = None
         if self.ring_q_max:
             ring, what = self._ring(detector, wavelength)
-            self.iphi = self._told(ring.average(pattern, self.weighting), what, steps)
+            found = averaged(pattern, ring, self.weighting, detector.q(wavelength))
+            self.iphi = self._told(found, what, steps)
         if self.cut_width:
             line, what = self._line(detector, wavelength)
-            curve = line.average(pattern, self.weighting)
+            curve = averaged(pattern, line, self.weighting, detector.q(wavelength))
             seen = abs(curve.axes["q"].centers) >= self.q_min
             self.along_cut = self._told(curve[seen], what, steps)
 

@@ -334,6 +334,8 @@ def test_the_can_is_subtracted_and_the_error_of_its_absorption_is_shared():
         lambda: plate(1.0, np.pi / 2, 0.0),
         lambda: plate(1.0, 0.0, np.array([np.pi / 2])),
         lambda: cylinder(-0.1, 0.0),
+        lambda: cylinder(0.1, 90.0),
+        lambda: paalman_pings(0.1, 0.1, 1.0, 2.0, np.array([0.0, 45.0])),
         lambda: paalman_pings(0.1, 0.1, 2.0, 1.0, 0.0),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gumtree_core.data import Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.reduction.detector.geometry import Geometry
-from gumtree_core.reduction.integration import circular, q_bins
+from gumtree_core.reduction.integration import circular, q_bins, rings
 
 DETECTOR = Geometry((30, 40), 2000.0, 5.0, 5.0, 19.3, 14.2)
 Q = DETECTOR.q(5.0)
@@ -125,3 +125,27 @@ def test_what_all_pixels_share_is_not_averaged_away():
     assert correlation.min() > 0.5
     alone = circular(counts, Q, ALL)
     assert alone.correlation() == pytest.approx(np.eye(12), abs=1e-12)
+
+
+def test_a_weighting_that_does_not_exist_is_refused():
+    with pytest.raises(GumtreeError) as refused:
+        rings(Q, q_bins(0, 1, 5)).average(Dataset(np.ones(Q.shape), dims=("y", "x")), "invers")
+    assert refused.value.reason == "BAD_WEIGHTING"
+
+
+@pytest.mark.parametrize(("variances", "reason"), [(None, "NO_VARIANCES"), (0.0, "NO_WEIGHT")])
+def test_without_variances_there_are_no_weights(variances, reason):
+    spread = None if variances is None else np.where(np.arange(Q.size).reshape(Q.shape) == 7, variances, 1.0)
+    pattern = Dataset(np.ones(Q.shape), spread, dims=("y", "x"))
+    plan = rings(Q, q_bins(0, float(Q.max()) * 1.01, 5))
+    with pytest.raises(GumtreeError) as refused:
+        plan.average(pattern, "inverse variance")
+    assert refused.value.reason == reason
+    if variances == 0.0:
+        masked = pattern.with_masks(certain=spread == 0)
+        assert plan.average(masked, "inverse variance").values == pytest.approx(1.0)
+
+
+def test_a_stack_of_frames_is_told_what_to_do():
+    with pytest.raises(GumtreeError, match="one frame after the other"):
+        rings(Q, q_bins(0, 1, 5)).average(Dataset(np.ones((3, *Q.shape)), dims=("point", "y", "x")))

@@ -270,6 +270,8 @@ def test_a_plan_is_for_one_detector():
     [
         (lambda: sector(MAP, ALL, 0, 0), "BAD_SECTOR"),
         (lambda: sector(MAP, ALL, 0, 361), "BAD_SECTOR"),
+        (lambda: sector(MAP, ALL, np.nan, 20), "BAD_SECTOR"),
+        (lambda: cut(MAP, ALONG, np.nan, 0.01), "BAD_WIDTH"),
         (lambda: sector(MAP, ALL, 0, 181, both_sides=True), "BAD_SECTOR"),
         (lambda: annulus(MAP, phi_bins(0, 360, 4), 0.2, 0.1), "BAD_RANGE"),
         (lambda: annulus(MAP, phi_bins(0, 360, 1), 0.1, 0.2, split=True), "BAD_BINS"),

@@ -79,10 +79,10 @@ def cylinder(absorption: float | Dataset, two_theta: Array | float, *, dim: str 
     Raises
     ------
     GumtreeError
-        BAD_ABSORPTION where mu R is negative.
+        BAD_ABSORPTION where mu R is negative; BAD_GEOMETRY where an angle is beyond pi.
     """
     mu = _coefficient(absorption, "mu R")
-    angles = np.atleast_1d(np.asarray(two_theta, dtype=np.float64))
+    angles = _angles(two_theta)
     points = _ring(0.0, 1.0)
     values, slopes = np.empty(angles.size), np.empty(angles.size)
     for k, angle in enumerate(angles):
@@ -138,7 +138,8 @@ def paalman_pings(
     Raises
     ------
     GumtreeError
-        BAD_ABSORPTION where a mu is negative; BAD_GEOMETRY unless 0 < radius < outer_radius.
+        BAD_ABSORPTION where a mu is negative; BAD_GEOMETRY unless 0 < radius < outer_radius, or
+        where an angle is beyond pi.
     """
     mu, wall = _coefficient(sample, "mu"), _coefficient(can, "mu of the can")
     if not 0 < radius < outer_radius:
@@ -146,7 +147,7 @@ def paalman_pings(
             "BAD_GEOMETRY",
             f"A sample of radius {radius:g} mm does not fit into a can of outer radius {outer_radius:g} mm.",
         )
-    angles = np.atleast_1d(np.asarray(two_theta, dtype=np.float64))
+    angles = _angles(two_theta)
     inner, shell = _ring(0.0, radius), _ring(radius, outer_radius)
     found = np.empty((3, 3, angles.size))  # factor; value and the derivatives by both mu; angle
     for k, angle in enumerate(angles):
@@ -173,6 +174,16 @@ class _Points:
     x: Array
     y: Array
     weight: Array
+
+
+def _angles(two_theta: Array | float) -> Array:
+    angles = np.atleast_1d(np.asarray(two_theta, dtype=np.float64))
+    worst = float(np.max(np.abs(angles), initial=0.0))
+    if not worst <= np.pi:
+        raise GumtreeError(
+            "BAD_GEOMETRY", f"2 theta is {worst:g} rad, which is beyond pi; give it in rad, not in deg."
+        )
+    return angles
 
 
 def _ring(inner: float, outer: float) -> _Points:

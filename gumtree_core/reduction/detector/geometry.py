@@ -200,7 +200,7 @@ def center_of_mass(
     """Beam centre (x, y) in pixels: the centre of mass of the counts around it.
 
     Iterated: the pixels within `radius` pixels of the last centre are averaged until it moves by less than
-    1e-4 pixel. It starts at `start`, or at the brightest pixel.
+    1e-4 pixel. It starts at `start`, or at the brightest pixel. What is masked does not count.
 
     Raises
     ------
@@ -208,6 +208,8 @@ def center_of_mass(
         NO_BEAM where there are no counts.
     """
     values = np.asarray(counts.values, dtype=np.float64)
+    seen = np.isfinite(values) if counts.mask is None else np.isfinite(values) & ~counts.mask
+    values = np.where(seen, values, 0.0)
     y, x = np.indices(values.shape)
     row, column = divmod(int(np.argmax(values)), values.shape[1])
     center = start or (float(column), float(row))

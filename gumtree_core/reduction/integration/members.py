@@ -59,6 +59,9 @@ class Members(Protocol):
     def sums(self, columns: Sequence[Column]) -> list[Array]:
         """Sum each column in each bin; an error of a pixel counts with the square of its share."""
 
+    def used(self, pixels: int) -> NDArray[np.bool_]:
+        """Which of so many pixels take part."""
+
     def occupied(self) -> NDArray[np.bool_]:
         """Which bins have any pixel."""
 
@@ -147,6 +150,10 @@ class Whole:
         """See `Members`."""
         return np.asarray(np.bincount(self.places, minlength=self.number + 1)[: self.number] > 0)
 
+    def used(self, pixels: int) -> NDArray[np.bool_]:
+        """See `Members`."""
+        return np.asarray(self.places < self.number)
+
     @cached_property
     def _rows(self) -> NDArray[np.intp]:
         rows = self.places.astype(np.intp)
@@ -196,6 +203,12 @@ class Split:
         """See `Members`."""
         kept = ~masked[self.pixel]
         return Split(self.pixel[kept], self.bin[kept], self.share[kept], self.number)
+
+    def used(self, pixels: int) -> NDArray[np.bool_]:
+        """See `Members`."""
+        found = np.zeros(pixels, dtype=bool)
+        found[self.pixel] = True
+        return found
 
     def total(self, values: NDArray[Any]) -> Array:
         """See `Members`."""

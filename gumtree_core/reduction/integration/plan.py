@@ -127,24 +127,48 @@ class Plan:
         Raises
         ------
         GumtreeError
-            PIXELS_DIFFER.
+            PIXELS_DIFFER; BAD_WEIGHTING; NO_VARIANCES, or NO_WEIGHT where a pixel has the variance 0, which
+            gives it an infinite weight.
         """
         entry = f"average over bins of {', '.join(self.dims)} by {weighting}"
-        weights = None
-        plan = self
-        if weighting == "inverse variance" and pattern.variances is not None:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                weights = (1 / pattern.variances).reshape(-1)
-            useless = ~np.isfinite(weights)
-            if useless.any():
-                plan = self.without(useless.reshape(self.shape)) if pattern.shape == self.shape else self
-                weights = np.where(useless, 0.0, weights)
+        if pattern.shape != self.shape:
+            raise _other_pixels(pattern.name, pattern.shape, self.shape)
+        plan, weights = self, None
+        if weighting == "inverse variance":
+            plan, weights = self._inverse_variances(pattern)
+        elif weighting != "area":
+            raise GumtreeError(
+                "BAD_WEIGHTING", f"Averages are by 'area' or 'inverse variance', not {weighting!r}."
+            )
         used, sums, uncertainty = plan._sums(pattern, weights, entry)
         norm = used.area if weights is None else used.members.total(weights).reshape(self.result_shape)
         with np.errstate(divide="ignore", invalid="ignore"):
             averages, factor = sums / norm, 1 / norm
         scaled = uncertainty.scaled(np.where(used.empty, np.nan, factor) if used.empty.any() else factor)
         return used._result(pattern, averages, scaled, pattern.unit, entry)
+
+    def _inverse_variances(self, pattern: Dataset) -> tuple[Plan, Array]:
+        """The plan of the pixels that have a weight, and the weight of all, flat."""
+        variances = pattern.variances
+        if variances is None:
+            raise GumtreeError(
+                "NO_VARIANCES", f"{pattern.name} has no errors to weight its pixels by; average by 'area'."
+            )
+        used = self.members.used(prod(self.shape)).reshape(self.shape)
+        if pattern.mask is not None:
+            used = used & ~pattern.mask
+        certain = int(np.count_nonzero(used & (variances == 0)))
+        if certain:
+            raise GumtreeError(
+                "NO_WEIGHT",
+                f"{certain} pixels of {pattern.name} have the variance 0 and so an infinite weight, such as "
+                "those without counts. Average by 'area', or give them one (zero_count_variance).",
+            )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weights = 1 / variances
+        useless = ~np.isfinite(weights)
+        plan = self.without(useless) if useless.any() else self
+        return plan, np.where(useless, 0.0, weights).reshape(-1)
 
     def ratio(self, counts: Dataset, normalization: Dataset) -> Dataset:
         """Average by counts: the sum of the counts of a bin over the sum of their normalisation.
@@ -228,8 +252,9 @@ class Plan:
 
 
 def _other_pixels(what: str, found: tuple[int, ...], needed: tuple[int, ...]) -> GumtreeError:
+    several = len(found) > len(needed) and found[-len(needed) :] == needed
+    do = "integrate one frame after the other" if several else "make the plan for this detector"
     return GumtreeError(
         "PIXELS_DIFFER",
-        f"{what} is of the shape {found}, but the integration was planned for a detector of {needed}; make "
-        "the plan for this detector.",
+        f"{what} is of the shape {found}, but the integration was planned for a detector of {needed}; {do}.",
     )

@@ -55,6 +55,8 @@ def wedge(middle: float, width: float) -> tuple[Region, ...]:
     """The azimuths within `width` about `middle`, in deg; in parts where they are more than a half."""
     if not 0 < width <= 2 * HALF:
         raise GumtreeError("BAD_SECTOR", f"A sector is above 0 and at most 360 deg wide, not {width:g} deg.")
+    if not np.isfinite(middle):
+        raise GumtreeError("BAD_SECTOR", f"The direction of a sector is {middle:g} deg; give a number.")
     if width == 2 * HALF:
         return (Region(),)
     if width > HALF:
@@ -69,6 +71,11 @@ def strip(angle: float, width: float, offset: float = 0.0) -> Region:
     """A strip of a width in 1/angstrom along a line in the direction `angle` (deg), `offset` to its left."""
     if not width > 0:
         raise GumtreeError("BAD_WIDTH", f"The width of a cut is {width:g} 1/angstrom; it must be above 0.")
+    if not np.isfinite([angle, offset]).all():
+        raise GumtreeError(
+            "BAD_WIDTH",
+            f"A cut at {angle:g} deg, {offset:g} 1/angstrom beside the beam, is none; give numbers.",
+        )
     a = np.deg2rad(angle)
     sine, cosine = float(np.sin(a)), float(np.cos(a))
     return Region(

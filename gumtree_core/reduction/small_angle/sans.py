@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+
 from gumtree_core.data import Dataset, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
@@ -21,6 +23,7 @@ from gumtree_core.reduction.detector.geometry import (
     image,
     number,
 )
+from gumtree_core.reduction.integration import Plan, Weighting
 from gumtree_core.reduction.integration.resolution import Pinholes
 from gumtree_core.reduction.small_angle.absolute import thickness_in_cm, unattenuated
 
@@ -87,7 +90,8 @@ class Counting:
 
     def transmission(self, through: Run, empty: Run, detector: Geometry) -> Dataset:
         """The ratio of two direct beams, of the configuration that `detector` describes."""
-        return ratio_of_beams(self.direct_beam(through, detector), self.direct_beam(empty, detector))
+        beams = self.direct_beam(through, detector), self.direct_beam(empty, detector)
+        return ratio_of_beams(*beams, (through.name, empty.name))
 
     def transmission_elsewhere(self, through: Run, empty: Run, pixel_size: float = 0.0) -> Dataset:
         """The same in a configuration of its own, whose background is not known: the beam outshines it.
@@ -202,6 +206,28 @@ def of_each_pixel(run: Run, key: str, shape: tuple[int, int]) -> Dataset:
             "file of this detector.",
         )
     return values
+
+
+def averaged(pattern: Dataset, plan: Plan, weighting: Weighting, q: Array) -> Dataset:
+    """The averages of a plan over what is not masked.
+
+    Raises
+    ------
+    GumtreeError
+        NO_PIXELS where no bin has any, which tells what q, (y, x) in 1/angstrom, there is.
+    """
+    curve = plan.average(pattern, weighting)
+    if not np.isfinite(curve.values).any():
+        seen = q if pattern.mask is None else q[~pattern.mask]
+        there = (
+            f"reaches from {seen.min():.4g} to {seen.max():.4g}" if seen.size else "has no pixel left at any"
+        )
+        raise GumtreeError(
+            "NO_PIXELS",
+            f"There is no pixel in any bin: what is not masked {there} 1/angstrom. Change the limits of q, "
+            "or the mask.",
+        )
+    return curve
 
 
 def thickness(run: Run, given: float = 0.0) -> Dataset:
