@@ -63,7 +63,8 @@ def load(path: str | Path) -> Run:
     raise GumtreeError(
         "FILE_FORMAT_UNKNOWN",
         f"{path} is of no known format. Known are HDF5 (NeXus), ORNL's SANS XML, the NCNR's VAX files, "
-        "ORSO's .ort, powder patterns as CIF, ANSTO's event streams, and images (EDF, TIFF, npy, fit2d).",
+        "ORSO's .ort, powder patterns as CIF, ANSTO's event streams, and images (EDF, CBF, TIFF, npy, "
+        "npz, fit2d, Mantid's masks).",
     )
 
 

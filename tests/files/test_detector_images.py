@@ -1,8 +1,9 @@
-"""Single images: EDF, TIFF, fit2d's masks, NumPy's arrays; whole or refused."""
+"""Single images: EDF, CBF, TIFF, fit2d's masks, NumPy's arrays; whole or refused."""
 
 from __future__ import annotations
 
 import logging
+import zipfile
 
 import fabio
 import numpy as np
@@ -18,6 +19,13 @@ HEADER = {
     "SampleDistance": "1.5", "WaveLength": "1e-10 m", "PSize_1": "1.72e-4", "PSize_2": "1.72e-4",
     "Center_1": "10.5", "Center_2": "5.5", "ExposureTime": "3", "Title": "silver behenate",
 }  # fmt: skip
+CBF_END = 38
+"""Bytes of text behind the numbers of a CBF, which nobody misses."""
+
+
+def cbf(path, values):
+    fabio.cbfimage.CbfImage(data=values).write(str(path))
+    return path
 
 
 def edf(path, values, header=None, **options):
@@ -85,6 +93,46 @@ def test_tiff_and_numpy_and_fit2d(tmp_path):
         assert np.array_equal(load(tmp_path / name).data("detector/mask").values, MASK)
 
 
+def test_a_cbf_of_pilatus_has_its_gaps_masked(tmp_path):
+    run = load(cbf(tmp_path / "a.cbf", COUNTS - 2))
+
+    counts = run.data("detector/counts")
+    assert np.array_equal(counts.mask, COUNTS < 2)
+    assert np.array_equal(counts.values, np.maximum(COUNTS - 2, 0))
+
+
+def test_a_cbf_whose_numbers_were_changed_is_refused(tmp_path):
+    content = bytearray(cbf(tmp_path / "a.cbf", COUNTS).read_bytes())
+    content[content.find(b"\x0c\x1a\x04\xd5") + 50] ^= 4
+    (tmp_path / "a.cbf").write_bytes(content)
+
+    with pytest.raises(GumtreeError, match="MD5 differs"):
+        load(tmp_path / "a.cbf")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_npz_of_one_array_or_of_one_called_mask(tmp_path, save):
+    save(tmp_path / "one.npz", anything=COUNTS)
+    save(tmp_path / "several.npz", first=COUNTS, mask=MASK)
+    save(tmp_path / "unclear.npz", first=COUNTS, second=MASK)
+
+    assert np.array_equal(load(tmp_path / "one.npz").data("detector/counts").values, COUNTS)
+    assert np.array_equal(load(tmp_path / "several.npz").data("detector/mask").values, MASK)
+    with pytest.raises(GumtreeError, match="holds first, second; save one"):
+        load(tmp_path / "unclear.npz")
+
+
+def test_an_npz_that_claims_more_than_it_has_is_refused_before_memory_is_taken(tmp_path):
+    np.save(tmp_path / "a.npy", COUNTS)
+    lie = (tmp_path / "a.npy").read_bytes().replace(b"(10, 20)", b"(9999, 9999)")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("mask.npy", lie)
+
+    with pytest.raises(GumtreeError) as refused:
+        load(tmp_path / "a.npz")
+    assert refused.value.reason == "FILE_DAMAGED"
+
+
 def test_compressed_edf(tmp_path):
     path = tmp_path / "a.edf.gz"
     edf(path, COUNTS)
@@ -107,10 +155,13 @@ def damaged(tmp_path):
     whole["a.npy"] = (tmp_path / "whole.npy").read_bytes()
     fabio.fit2dmaskimage.Fit2dMaskImage(data=MASK.astype(np.uint8)).write(str(tmp_path / "whole.msk"))
     whole["m.msk"] = (tmp_path / "whole.msk").read_bytes()
+    whole["a.cbf"] = cbf(tmp_path / "whole.cbf", COUNTS).read_bytes()[:-CBF_END]
+    np.savez(tmp_path / "whole.npz", COUNTS)
+    whole["a.npz"] = (tmp_path / "whole.npz").read_bytes()
     return whole
 
 
-@pytest.mark.parametrize("name", ["a.edf", "m.msk", "a.tif", "a.npy"])
+@pytest.mark.parametrize("name", ["a.edf", "m.msk", "a.tif", "a.npy", "a.cbf", "a.npz"])
 def test_a_file_that_was_cut_off_is_refused_wherever_it_was_cut(tmp_path, name, caplog):
     content = damaged(tmp_path)[name]
     for length in np.linspace(30, len(content) - 1, 25).astype(int):

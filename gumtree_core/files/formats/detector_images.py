@@ -1,4 +1,4 @@
-"""Reads single images as beamlines write them: EDF, TIFF, fit2d's masks and NumPy's arrays.
+"""Reads single images as beamlines write them: EDF, CBF, TIFF, fit2d's masks and NumPy's arrays.
 
 fabio and NumPy read the numbers. What they mean is told by what they are: 0 and 1 alone are a mask, whole
 numbers are counts, others the relative sensitivity of the pixels (a flat field).
@@ -6,9 +6,12 @@ numbers are counts, others the relative sensitivity of the pixels (a flat field)
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import logging
 import re
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
@@ -25,10 +28,19 @@ from gumtree_core.files.run import Run, Value
 FORMAT = "detector-image"
 MOST_PIXELS = 1 << 28
 MOST_HEADER = 1 << 20
+MOST_CBF_TEXT = 1 << 13
+"""Bytes before the image of a CBF that fabio reads."""
 
 _EDF = re.compile(rb"^\s*\{[^}]*(HeaderID|EDF_|Dim_1)", re.S)
 _TIFF = (b"II*\x00", b"MM\x00*")
 _NUMPY = b"\x93NUMPY"
+_ZIP = b"PK\x03\x04"
+_CBF = b"###CBF"
+_CBF_SECTION, _CBF_DATA = b"--CIF-BINARY-FORMAT-SECTION--", b"\x0c\x1a\x04\xd5"
+_CBF_NUMBERS = {name: re.compile(rb"^%s:\s*(\d{1,10})\s*$" % name, re.M) for name in (
+    b"X-Binary-Size", b"X-Binary-Size-Fastest-Dimension", b"X-Binary-Size-Second-Dimension"
+)}  # fmt: skip
+_CBF_MD5 = re.compile(rb"^Content-MD5:\s*(\S+)\s*$", re.M)
 
 HEADER: dict[str, tuple[tuple[str, ...], str, float, float]] = {
     "detector/distance": (("SampleDistance",), "mm", 1e3, 0.0),
@@ -127,6 +139,10 @@ def _known(header: dict[str, str]) -> dict[str, Value]:
 def _reader(head: bytes) -> Callable[[Path], tuple[NDArray[Any], dict[str, str]]] | None:
     if head.startswith(_NUMPY):
         return _numpy
+    if head.startswith(_ZIP) and head[30 : 30 + int.from_bytes(head[26:28], "little")].endswith(b".npy"):
+        return _numpy_zip
+    if head.startswith(_CBF):
+        return _cbf
     if head[0:13:4] == b"MASK" and len(head) >= 24:
         return _fit2d
     if head.startswith(_TIFF):
@@ -138,6 +154,49 @@ def _numpy(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
     mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     _check_size(path, mapped.shape)
     return np.array(mapped), {}
+
+
+def _numpy_zip(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+    """The only array of an `.npz`, or that called `mask`."""
+    form = np.lib.format
+    with zipfile.ZipFile(path) as archive:
+        members = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
+        if len(members) > 1 and "mask" not in members:
+            raise GumtreeError(
+                "SEVERAL_RUNS",
+                f"{path} holds {', '.join(sorted(members)[:10])}; save one of them alone, or as `mask`.",
+            )
+        member = members["mask"] if "mask" in members else next(iter(members.values()))
+        with archive.open(member) as file:
+            first = form.read_magic(file) == (1, 0)
+            shape, _, dtype = (form.read_array_header_1_0 if first else form.read_array_header_2_0)(file)
+        _check_size(path, shape)
+        if prod(shape) * dtype.itemsize > member.file_size:
+            raise GumtreeError("FILE_DAMAGED", f"{path} says that it has {shape} numbers and has fewer.")
+        with archive.open(member) as file:
+            return np.asarray(form.read_array(file, allow_pickle=False)), {}
+
+
+def _cbf(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+    """fabio looks for the marks of a CBF for ever where they are not: they have to be there, and the data."""
+    from fabio.cbfimage import CbfImage
+
+    with path.open("rb") as file:
+        head = file.read(MOST_HEADER)
+        section = head.find(_CBF_SECTION, 0, MOST_CBF_TEXT)
+        begins = head.find(_CBF_DATA, section) + len(_CBF_DATA)
+        found = [pattern.search(head, section, begins) for pattern in _CBF_NUMBERS.values()]
+        if section < 0 or begins < len(_CBF_DATA) or None in found:
+            raise GumtreeError("FILE_DAMAGED", f"{path} has no image where a CBF has it; copy it anew.")
+        size, width, height = (int(each[1]) for each in found if each is not None)
+        _check_size(path, (height, width))
+        _check_length(path, begins + size)
+        file.seek(begins)
+        digest = base64.b64encode(hashlib.md5(file.read(size), usedforsecurity=False).digest())
+    wanted = _CBF_MD5.search(head, section, begins)
+    if wanted is not None and wanted[1].strip(b'"') != digest:
+        raise GumtreeError("FILE_DAMAGED", f"{path} is not as it was written (MD5 differs); copy it anew.")
+    return np.asarray(CbfImage().read(str(path)).data), {}
 
 
 def _fit2d(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
