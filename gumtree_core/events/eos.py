@@ -130,17 +130,20 @@ def eos_slices(path: str | Path, size: int | None = None) -> Iterator[Events]:
             block = file.read(size * layout.least) if size else b""
             pixel, ticks, frames, clock, end = _decoded(rest, layout, state, path)
             frames_after = frames_before + frames.size
+            continued = bool(frames_before and pixel.size and not (frames.size and frames[0] == 0))
             if not frames_before:
                 pixel[: frames[0] if frames.size else None] = -1
-            elif not frames.size or frames[0]:
+            elif continued:
                 frames, clock = np.append(0, frames), np.append(time_before, clock)
             numbers = np.arange(frames_after - frames.size, frames_after)
             times = numbers / frequency if frequency else None
-            if 2 * state[6] >= max(frames_after - 1, 1):
+            if layout.out_of_band and 2 * state[6] >= frames_after - 1:
                 times = clock * (layout.tick * 1e-6)
             rest = rest[end:]
             complete = bool(block) or not rest
-            yield Events(pixel, ticks, layout.tick, shape, frames, times, path.name, complete)
+            yield Events(
+                pixel, ticks, layout.tick, shape, frames, times, path.name, complete, continued=continued
+            )
             if not block:
                 return
             frames_before, time_before = frames_after, int(state[5])

@@ -49,6 +49,8 @@ class Events:
         False where the source ended within an event or is still being written.
     started
         When the time of pulses was 0, if the source tells.
+    continued
+        Whether the first pulse began in the slice before, and is counted there.
     """
 
     pixel: Ints
@@ -60,6 +62,7 @@ class Events:
     title: str = "events"
     complete: bool = True
     started: datetime | None = None
+    continued: bool = False
 
     def __post_init__(self) -> None:
         if self.pixel.shape != self.time_of_flight.shape or self.pixel.ndim != 1:
@@ -105,6 +108,7 @@ class Events:
             time_of_flight=self.time_of_flight[low:high],
             first_of_pulse=self.first_of_pulse[first:last] - low,
             pulse_time=None if self.pulse_time is None else self.pulse_time[first:last],
+            continued=self.continued and first == 0 < last,
         )
 
     def between(self, start: float | datetime, stop: float | datetime) -> Events:
@@ -133,7 +137,12 @@ class Events:
             return self.of_pulses(int(first), int(last))
         within = (times >= low) & (times < high)
         chosen = self.chosen(self.of_their_pulses(within, False))
-        return replace(chosen, first_of_pulse=chosen.first_of_pulse[within], pulse_time=times[within])
+        return replace(
+            chosen,
+            first_of_pulse=chosen.first_of_pulse[within],
+            pulse_time=times[within],
+            continued=self.continued and bool(within[0]),
+        )
 
     def phase(self, period: float, start: float = 0.0) -> Floats:
         """Where in a repeated process each event was counted, (events,), 0 to below 1.

@@ -40,7 +40,8 @@ def histogram(events: Events | Iterable[Events], edges: npt.ArrayLike, split: Sp
     -------
     Dataset
         (time_of_flight, y, x), behind `time` or `phase` if they are divided: counts with their Poisson errors
-        (0 for 0 counts). `metadata["outside"]` tells how many events lay in no bin.
+        (0 for 0 counts). `metadata["outside"]` tells how many events lay in no bin, `metadata["pulses"]` how
+        many pulses there were, in each part if they are divided: what the counts are normalised by.
 
     Raises
     ------
@@ -92,6 +93,7 @@ class EventHistogram:
         self._counts: NDArray[np.signedinteger[Any]] = np.zeros((bins, self._parts * pixels), dtype=np.int32)
         self._tables: dict[tuple[float, bool], Lookup] = {}
         self._added = 0
+        self._pulses = np.zeros(self._parts)
         self.outside = 0
         """How many events lay in no bin."""
 
@@ -103,6 +105,9 @@ class EventHistogram:
                 f"{events.title} is of a detector of {events.shape} pixels, the histogram of {self._shape}.",
             )
         self._added += len(events)
+        self._pulses += (
+            events.pulses - events.continued if self._split is None else self._split.exposure(events)
+        )
         if self._added > np.iinfo(self._counts.dtype).max:
             self._counts = self._counts.astype(np.int64)
         pixel, time = np.ascontiguousarray(self._place(events)), np.ascontiguousarray(events.time_of_flight)
@@ -146,17 +151,20 @@ class EventHistogram:
         values = self._counts.reshape(-1, self._parts, *self._shape).swapaxes(0, 1)
         dims: tuple[str, ...] = ("time_of_flight", "y", "x")
         axes = {"time_of_flight": Axis(self._edges, "us", ("time_of_flight",))}
+        pulses: Dataset | int = int(self._pulses[0])
         if self._split is None:
             values = values[0]
         else:
-            dims, axes = (self._split.dim, *dims), {self._split.dim: self._split.axis, **axes}
+            dim, axis = self._split.dim, self._split.axis
+            dims, axes = (dim, *dims), {dim: axis, **axes}
+            pulses = Dataset(self._pulses.copy(), dims=(dim,), axes={dim: axis}, title="pulses")
         return Dataset(
             values.copy(order="C"),
             "poisson",
             dims=dims,
             unit="counts",
             axes=axes,
-            metadata={"outside": self.outside},
+            metadata={"outside": self.outside, "pulses": pulses},
             title="events",
         )
 

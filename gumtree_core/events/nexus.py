@@ -98,8 +98,8 @@ class _Stream:
         offsets = _numbers(self.offsets, self.path, "iuf", slice(low, high))
         first = int(np.searchsorted(self.index, low))
         last = self.index.size if high == self.size else int(np.searchsorted(self.index, high))
-        if first and high > low and not (first < self.index.size and self.index[first] == low):
-            first -= 1  # the pulse that began before
+        continued = first > 0 and high > low and not (first < self.index.size and self.index[first] == low)
+        first -= continued
         return Events(
             pixel=self.pixels(ids),
             time_of_flight=offsets,
@@ -110,6 +110,7 @@ class _Stream:
             title=self.path.name,
             complete=self.complete,
             started=self.started,
+            continued=continued,
         )
 
 

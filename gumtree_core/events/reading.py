@@ -37,7 +37,7 @@ def read_events(source: str | Path | Run) -> Events:
 def read_slices(source: str | Path | Run, size: int = SLICE) -> Iterator[Events]:
     """Read the same in slices of up to `size` events, for what does not fit in memory.
 
-    A pulse that is cut is in both slices: the events count once, the pulse twice.
+    A pulse that is cut is in both slices; the second says that it `continued`.
 
     Raises
     ------

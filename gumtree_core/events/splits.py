@@ -29,6 +29,9 @@ class Split(Protocol):
     def part(self, events: Events) -> NDArray[np.int64]:
         """Which part each event belongs to, (events,); -1 for none."""
 
+    def exposure(self, events: Events) -> NDArray[np.float64]:
+        """How long each part was counted, (parts,), in pulses."""
+
 
 class TimeSlices:
     """Slices of the time since the start, for kinetics: an event belongs to the slice of its pulse.
@@ -55,6 +58,11 @@ class TimeSlices:
     def part(self, events: Events) -> NDArray[np.int64]:
         """Which slice each event belongs to; NO_PULSE_TIME where the times of pulses are not known."""
         return events.of_their_pulses(_bins(self.axis.values, events.known_times()), -1)
+
+    def exposure(self, events: Events) -> NDArray[np.float64]:
+        """The pulses of each slice."""
+        found = _bins(self.axis.values, events.known_times()[int(events.continued) :])
+        return np.bincount(found[found >= 0], minlength=self.axis.values.size - 1).astype(np.float64)
 
 
 class Phases:
@@ -89,6 +97,11 @@ class Phases:
     def part(self, events: Events) -> NDArray[np.int64]:
         """By the time of the pulse and the time of flight; NO_PULSE_TIME where the first is not known."""
         return _bins(self.axis.values, events.phase(self.period, self.start))
+
+    def exposure(self, events: Events) -> NDArray[np.float64]:
+        """The pulses, shared evenly among the parts: of many periods, each has seen as much."""
+        parts = self.axis.values.size - 1
+        return np.full(parts, (events.pulses - events.continued) / parts)
 
 
 def _bins(edges: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.int64]:

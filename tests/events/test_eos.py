@@ -198,6 +198,10 @@ def test_frames_tell_the_times_of_pulses_where_the_stream_has_them(stream):
     path = stream(packed(lost, clock=1000, out_of_band=1))
 
     assert read_eos(path).pulse_time == pytest.approx([0.0, 0.04, 0.12])  # the third comes a frame late
+    parts = list(eos_slices(path, 1))
+    times = np.concatenate([part.of_their_pulses(part.known_times(), np.nan) for part in parts])
+    assert times == pytest.approx([0.0, 0.04, 0.04, 0.12])
+    assert sum(part.pulses - part.continued for part in parts) == 3
     (path.parent / "CFG.xml").write_text('<FAT FRAME_FREQUENCY="25">')
     assert read_eos(path).pulse_time == pytest.approx([0.0, 0.04, 0.12])
 

@@ -67,6 +67,8 @@ def test_slices_of_time_are_what_is_cut_one_by_one(made):
     for k, (start, stop) in enumerate(pairwise(times)):
         assert np.array_equal(counts.values[k], histogram(events.between(start, stop), edges).values)
     assert counts.metadata["outside"] == len(events) - counts.values.sum()
+    assert counts.metadata["pulses"].values.tolist() == [15, 25]  # of 50 pulses/s
+    assert counts["time", 1].metadata["pulses"].values == 25
 
 
 def test_phases_are_what_is_chosen_by_phase(made):
@@ -81,6 +83,7 @@ def test_phases_are_what_is_chosen_by_phase(made):
         within = (phase >= counts.axes["phase"].values[k]) & (phase < counts.axes["phase"].values[k + 1])
         assert np.array_equal(counts.values[k], histogram(events.chosen(within), edges).values)
     assert counts.values.sum() == histogram(events, edges).values.sum()
+    assert counts.metadata["pulses"].values.tolist() == [10] * 5
 
 
 def test_an_event_just_before_a_period_is_in_its_last_phase_or_the_first_of_the_next():
