@@ -15,6 +15,8 @@ from gumtree_core.files import load
 from gumtree_core.reduction.detector import masks
 from gumtree_core.reduction.detector.geometry import Geometry
 from gumtree_core.reduction.integration import circular, free_bins
+from gumtree_core.scripts import load_script
+from gumtree_core.simulation.sans import GEOMETRY
 
 SHAPE = (7, 37)
 MASK = np.random.default_rng(3).random(SHAPE) > 0.8
@@ -289,3 +291,17 @@ def test_inspect_says_how_many_pixels_are_masked(tmp_path):
 
     assert masks.share(MASK) == f"{MASK.sum()} of 259 pixels ({100 * MASK.mean():.3g} %)"
     assert f"{MASK.sum()} of 259 true" in shown
+
+
+def test_the_script_says_how_many_pixels_a_mask_takes(tmp_path, noise_free):
+    mask = masks.rectangle(GEOMETRY.shape, (0, 79), (0, 10**4))
+    reduction = load_script("sans")(
+        sample=noise_free.run("spheres"), mask_file=load(masks.write_mask(tmp_path / "left.edf", mask))
+    )
+    said: list[str] = []
+    reduction.host(None, lambda _, text: said.append(text))
+
+    reduction.reduce()
+
+    assert f"left.edf masks {masks.share(mask)}." in said
+    assert np.array_equal(reduction.pattern.masks["mask"], mask)
