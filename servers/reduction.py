@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -36,6 +37,8 @@ from servers.reduction_memory import Memory
 
 logger = logging.getLogger(__name__)
 
+SCRIPTS_SEEN = 1.0
+"""Seconds after which the folder of scripts is looked at again."""
 LIVE_LINES = 20
 """An error of live updates is said again when as many lines have come since."""
 
@@ -76,6 +79,7 @@ class GumtreeReduction(ReductionAttributes):
         )  # fmt: skip
         self.set_written(script="", live=False)
         self.start_thread(self._come_back, "restore")
+        self.start_thread(self._watch_scripts, "scripts")
 
     def delete_device(self) -> None:
         """End the script's process."""
@@ -92,6 +96,16 @@ class GumtreeReduction(ReductionAttributes):
         self._follow(stopping)
 
     # loading
+
+    def _watch_scripts(self, stopping: threading.Event) -> None:
+        """Tell which scripts there are, also when the repository has brought others."""
+        seen = None
+        while self.ScriptDirectory and not stopping.wait(SCRIPTS_SEEN):
+            with contextlib.suppress(OSError):  # a file that is gone is not listed next time
+                stamps = {path: path.stat().st_mtime_ns for path in Path(self.ScriptDirectory).glob("*.py")}
+                if stamps != seen:
+                    self.publish(scripts=self._known())
+                seen = stamps
 
     def choose(self, name: str) -> None:
         """Load the script of that name; the present one stays if there is none (SCRIPT_UNKNOWN)."""
@@ -235,8 +249,7 @@ class GumtreeReduction(ReductionAttributes):
     def _act(self, method: str) -> str:
         values, files = self._run(method, {}, Path(self.DataDirectory) if self.DataDirectory else None)
         self._show(values, progress=100.0)
-        if files:
-            self.publish(output_file=str(files[-1]))
+        self.publish(output_file=str(files[-1]) if files else "")
         return f"{method} is done."
 
     def _run(

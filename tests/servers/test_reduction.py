@@ -213,7 +213,7 @@ def add_script(folder) -> Iterator[Any]:
 
     yield add
     for path in made:
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def load(device: tango.DeviceProxy, name: str, wait_until: Any) -> None:
@@ -597,3 +597,19 @@ def test_a_second_instance_comes_back_with_script_and_parameters(folder, tmp_pat
         wait_until(lambda: third.state() == DevState.ALARM, explain=third.status)
         assert third.status().startswith("There is no script 'average'.")
         assert "thickness" not in third.get_attribute_list()
+
+
+def test_scripts_that_come_and_go_are_told_without_being_asked(bare, add_script, folder, wait_until):
+    add_script("brought_later", REQUIRED)
+    wait_until(lambda: "brought_later" in bare.scripts)
+    (folder / "scripts" / "brought_later.py").unlink()
+    wait_until(lambda: "brought_later" not in bare.scripts)
+
+
+def test_a_file_of_before_is_not_that_of_an_action_that_has_saved_none(device, wait_until):
+    device.Save()
+    wait_until(lambda: device.state() in AT_REST, explain=device.status)
+    assert device.output_file
+    device.MakeAverage()
+    wait_until(lambda: device.state() in AT_REST, explain=device.status)
+    assert device.output_file == ""
