@@ -12,6 +12,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from gumtree_core.errors import GumtreeError
+from gumtree_core.events.lookup import rising
 
 Ints = NDArray[np.integer]
 Floats = NDArray[np.float64]
@@ -187,13 +188,7 @@ class Events:
         GumtreeError
             BAD_BINS unless there are two edges or more that rise.
         """
-        edges = [np.asarray(each, dtype=np.float64) for each in (y_edges, x_edges)]
-        for each in edges:
-            if each.ndim != 1 or each.size < 2 or not (np.diff(each) > 0).all():
-                raise GumtreeError(
-                    "BAD_BINS",
-                    f"The edges of pixels of {self.title} are to be two or more numbers that rise.",
-                )
+        edges = [rising(each, f"pixels of {self.title}") for each in (y_edges, x_edges)]
         rows, columns = (
             np.searchsorted(each, np.arange(size), "right") - 1
             for each, size in zip(edges, self.shape, strict=True)

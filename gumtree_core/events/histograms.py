@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from gumtree_core.data import Axis, Dataset
 from gumtree_core.data.expressions.execution import all_cores
 from gumtree_core.errors import GumtreeError
-from gumtree_core.events.events import Events, Floats
-from gumtree_core.events.lookup import Lookup, lookup
+from gumtree_core.events.events import Events
+from gumtree_core.events.lookup import Lookup, lookup, rising
 from gumtree_core.events.splits import Split
 
 MOST = 2**31
@@ -78,7 +78,7 @@ class EventHistogram:
     """
 
     def __init__(self, shape: tuple[int, int], edges: npt.ArrayLike, split: Split | None = None) -> None:
-        self._edges = _checked(edges)
+        self._edges = rising(edges, "bins of time of flight, in us,")
         self._shape = shape
         self._split = split
         self._parts = 1 if split is None else split.axis.values.size - 1
@@ -167,16 +167,3 @@ class EventHistogram:
             metadata={"outside": self.outside, "pulses": pulses},
             title="events",
         )
-
-
-def _checked(edges: npt.ArrayLike) -> Floats:
-    array: NDArray[Any] = np.asarray(edges, dtype=np.float64)
-    if (
-        array.ndim != 1
-        or array.size < 2
-        or not ((np.abs(array) < 1e300).all() and (np.diff(array) > 0).all())
-    ):
-        raise GumtreeError(
-            "BAD_BINS", "The edges of the bins of time of flight are to be two or more finite us that rise."
-        )
-    return array

@@ -5,13 +5,28 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
+
+from gumtree_core.errors import GumtreeError
 
 CELLS = 16
 """Of a table, for each bin."""
 CROWD = 4
 """Edges in one cell from which the cells are halved, as long as there are fewer than `MOST`."""
 MOST = 2**18
+
+
+def rising(edges: npt.ArrayLike, what: str) -> NDArray[np.float64]:
+    """Edges as an array; BAD_BINS unless they are two or more finite numbers that rise."""
+    array: NDArray[np.float64] = np.asarray(edges, dtype=np.float64)
+    if (
+        array.ndim != 1
+        or array.size < 2
+        or not ((np.abs(array) < 1e300) & (np.diff(array, prepend=-np.inf) > 0)).all()
+    ):
+        raise GumtreeError("BAD_BINS", f"The edges of {what} are to be two or more finite numbers that rise.")
+    return array
 
 
 class Lookup(NamedTuple):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gumtree_core.data import Axis
 from gumtree_core.errors import GumtreeError
 from gumtree_core.events.events import Events
-from gumtree_core.events.lookup import lookup
+from gumtree_core.events.lookup import lookup, rising
 
 
 class Split(Protocol):
@@ -44,16 +44,13 @@ class TimeSlices:
     Raises
     ------
     GumtreeError
-        BAD_RANGE.
+        BAD_BINS.
     """
 
     dim = "time"
 
     def __init__(self, edges: npt.ArrayLike) -> None:
-        values = np.asarray(edges, dtype=np.float64)
-        if values.ndim != 1 or values.size < 2 or not (np.diff(values) > 0).all() or np.isinf(values).any():
-            raise GumtreeError("BAD_RANGE", "The edges of slices of time are to be two or more s that rise.")
-        self.axis = Axis(values, "s", (self.dim,))
+        self.axis = Axis(rising(edges, "slices of time, in s,"), "s", (self.dim,))
 
     def part(self, events: Events) -> NDArray[np.int64]:
         """Which slice each event belongs to; NO_PULSE_TIME where the times of pulses are not known."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,10 @@ from gumtree_core.errors import GumtreeError
 from gumtree_core.events import (
     EventHistogram,
     Events,
+    Phases,
+    TimeSlices,
     histogram,
+    read_slices,
 )
 
 SHAPE = (6, 8)
@@ -84,6 +89,14 @@ def test_edges_on_whole_ticks_are_met_whatever_the_tick(tick, step):
     ("call", "reason"),
     [
         (lambda e: histogram(e, [3, 2]), "BAD_BINS"),
+        (lambda e: histogram(e, [[0, 1], [2, 3]]), "BAD_BINS"),
+        (lambda e: histogram(e, [0, np.inf]), "BAD_BINS"),
+        (lambda e: histogram(e, [0, np.nan, 2]), "BAD_BINS"),
+        (lambda e: histogram(e, [0, 1], TimeSlices([1, 0])), "BAD_BINS"),
+        (lambda e: histogram(e, [0, 1], Phases(1, 0)), "BAD_RANGE"),
+        (lambda e: histogram(replace(e, pulse_time=None), [0, 1], Phases(1, 2)), "NO_PULSE_TIME"),
+        (lambda e: read_slices("events.nxs", 0), "BAD_RANGE"),
+        (lambda e: read_slices("no such file"), "FILE_MISSING"),
         (lambda e: histogram(e, np.linspace(0, 1, 2**25)), "TOO_LARGE"),
         (lambda e: EventHistogram((2, 2), [0, 1]).add(e), "SHAPES_DIFFER"),
         (lambda e: e.of_pulses(5, 4), "BAD_RANGE"),

@@ -12,7 +12,7 @@ from gumtree_core.data import Axis, Dataset
 from gumtree_core.data.expressions.execution import all_cores
 from gumtree_core.errors import GumtreeError
 from gumtree_core.events import Events
-from gumtree_core.events.lookup import lookup
+from gumtree_core.events.lookup import lookup, rising
 from gumtree_core.reduction.detector.pixels import Array
 from gumtree_core.reduction.detector.wavelengths import VELOCITY
 
@@ -65,7 +65,7 @@ def counts_of_q(events: Events, coefficient: Array, bins: Axis, offset: float = 
     Raises
     ------
     GumtreeError
-        PIXELS_DIFFER.
+        PIXELS_DIFFER, BAD_BINS.
     """
     if coefficient.shape != events.shape:
         raise GumtreeError(
@@ -73,7 +73,7 @@ def counts_of_q(events: Events, coefficient: Array, bins: Axis, offset: float = 
             f"{events.title} is of a detector of {events.shape}, the geometry of {coefficient.shape}.",
         )
     kernels: Any = importlib.import_module("gumtree_core.events.kernels")
-    table = lookup(bins.to("1/angstrom").values)
+    table = lookup(rising(bins.to("1/angstrom").values, "bins of q"))
     pixel, time = np.ascontiguousarray(events.pixel), np.ascontiguousarray(events.time_of_flight)
     of_pixels = np.ascontiguousarray(coefficient, dtype=np.float64).reshape(-1)
     of_events = (pixel, time, events.tick, float(offset), of_pixels, *table)
