@@ -172,6 +172,19 @@ def test_slices_of_a_file_are_the_whole_count_for_count(tmp_path, size, made):
         assert np.array_equal(np.concatenate(times), whole.of_their_pulses(whole.pulse_time, -1))
 
 
+def test_a_pulse_that_is_cut_is_one_pulse_whatever_is_chosen_of_the_slices(tmp_path, made):
+    events = made(9)
+    parts = list(read_slices(write_nexus_events(tmp_path / "events.nxs", events), 97))
+
+    def pulses(cut) -> int:
+        return sum(each.pulses - each.continued for each in map(cut, parts))
+
+    assert sum(part.continued for part in parts) > 10
+    assert pulses(lambda part: part.between(0.1, 0.8)) == 35
+    assert pulses(lambda part: part.of_pulses(0, part.pulses)) == events.pulses
+    assert pulses(lambda part: part.of_pulses(part.continued, part.pulses)) == events.pulses
+
+
 def test_a_file_larger_than_its_slices_is_counted_in_their_memory(tmp_path):
     size = 1_000_000
     random = np.random.default_rng(1)
