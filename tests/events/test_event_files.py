@@ -182,7 +182,7 @@ def test_a_pulse_that_is_cut_is_one_pulse_whatever_is_chosen_of_the_slices(tmp_p
     assert sum(part.continued for part in parts) > 10
     assert pulses(lambda part: part.between(0.1, 0.8)) == 35
     assert pulses(lambda part: part.of_pulses(0, part.pulses)) == events.pulses
-    assert pulses(lambda part: part.of_pulses(part.continued, part.pulses)) == events.pulses
+    assert pulses(lambda part: part.of_pulses(int(part.continued), part.pulses)) == events.pulses
 
 
 def test_a_file_larger_than_its_slices_is_counted_in_their_memory(tmp_path):
