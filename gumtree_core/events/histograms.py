@@ -117,9 +117,10 @@ class EventHistogram:
         """Of each event, its pixel among those of all parts."""
         if self._split is None:
             return events.pixel
-        part, pixels = self._split.part(events), self._shape[0] * self._shape[1]
-        there = (part >= 0) & (events.pixel >= 0) & (events.pixel < pixels)
-        return np.where(there, part * pixels + events.pixel.astype(np.int64), -1)
+        kernels: Any = importlib.import_module("gumtree_core.events.kernels")
+        found: NDArray[np.int64] = np.empty(len(events), dtype=np.int64)
+        kernels.places(self._split.part(events), events.pixel, self._shape[0] * self._shape[1], found)
+        return found
 
     def _table(self, tick: float, whole_ticks: bool) -> Lookup:
         """Of the edges in ticks; packets of one stream share it."""

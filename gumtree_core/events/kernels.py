@@ -148,6 +148,14 @@ def bins(values, edges, offset, shift, base, first, found):
 
 
 @numba.njit(**_options)
+def places(part, pixel, pixels, found):
+    """Fill (events,) with the pixel of each event in the detector of its part; -1 where it has neither."""
+    for k in range(found.size):
+        place = np.int64(pixel[k])
+        found[k] = part[k] * pixels + place if part[k] >= 0 and 0 <= place < pixels else -1
+
+
+@numba.njit(**_options)
 def add(pixel, time, edges, offset, shift, base, first, counts, start, stop):
     """Count events `start` to `stop` into (bins, pixels); gives how many lay outside.
 
