@@ -215,7 +215,7 @@ def read_histogram_edges(path: str | Path) -> dict[str, Floats]:
 
 def _frame_frequency(path: Path) -> float:
     text = _configuration(path) or ""
-    match = re.search(r'\bFRAME_FREQUENCY="([0-9.eE+-]+)"', text)
+    match = re.search(r'\bFRAME_FREQUENCY="(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)"', text)
     return float(match[1]) if match else 0.0
 
 

@@ -209,6 +209,18 @@ def test_frames_tell_the_times_of_pulses_where_the_stream_has_them(stream):
     assert read_eos(stream(packed(silent, out_of_band=1))).pulse_time == pytest.approx([0.0, 0.04, 0.08])
 
 
+@pytest.mark.parametrize(
+    ("frequency", "second"), [("25", 0.04), ("2.5e1", 0.04), ("0", None), ("-25", None), ("1.2.3", None)]
+)
+def test_a_frequency_that_is_none_gives_no_times(stream, frequency, second):
+    path = stream(packed([MARK, MARK]))
+    (path.parent / "CFG.xml").write_text(f'<FAT FRAME_FREQUENCY="{frequency}">')
+
+    times = read_eos(path).pulse_time
+
+    assert (times is None) if second is None else times == pytest.approx([0, second])
+
+
 def test_the_events_of_monitors_and_vetoes_pass_time_and_are_no_neutrons(stream):
     rows = [began(0), (-7, b"\1\0", 100), (-6, b"", 50), (5, 6, 0, 10), (-8, b"\1\2\3\4", 5), (7, 8, 0, 1)]
 
