@@ -12,6 +12,7 @@ import tango
 
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files.addresses import files, summands
 from gumtree_core.interface import Interface, Parameter, Result
 
 MAX_LENGTH = 1 << 20
@@ -93,7 +94,8 @@ def _scalar_to_tango(parameter: Parameter, value: Any) -> Any:
 def from_tango(parameter: Parameter, value: Any, folder: str = "") -> Any:
     """What the script is given for an attribute's value; None where it is not set.
 
-    A run is the path of its file, whole or from `folder`; FILE_MISSING if there is none.
+    A run is the path of its file (or what else `load` takes), whole or from `folder`; FILE_MISSING if there
+    is none.
     """
     if parameter.ndim:
         return [_scalar_from_tango(parameter, each, folder) for each in value]
@@ -104,16 +106,16 @@ def _scalar_from_tango(parameter: Parameter, value: Any, folder: str) -> Any:
     if parameter.kind == "choice":
         return parameter.choices[int(value)]
     if parameter.kind == "run":
-        return str(_existing(parameter, str(value), folder)) if value else None
+        return _existing(parameter, str(value), folder) if value else None
     if parameter.kind == "file":
         return str(value) or None
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _existing(parameter: Parameter, text: str, folder: str) -> Path:
-    path = Path(folder).expanduser() / Path(text).expanduser() if folder else Path(text).expanduser()
-    if path.is_file() and path.is_absolute():
-        return path
+def _existing(parameter: Parameter, text: str, folder: str) -> str:
+    parts = summands(text, folder)
+    if all(files(part) and Path(part).expanduser().is_absolute() for part in parts):
+        return "+".join(parts)
     where = f", or the name of a file in {folder}" if folder else ""
     raise GumtreeError(
         "FILE_MISSING",

@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files.addresses import composed
 from gumtree_core.files.run import Run, Value
 
 __all__ = ["Run", "Value", "load"]
@@ -26,19 +27,23 @@ def load(path: str | Path) -> Run:
     Parameters
     ----------
     path
-        A file; `FILE::ENTRY` for one of several runs in it, or for an image or a mask in an HDF5 file; or the
-        address of a live system, such as `tango:`, if a package is installed that reads it.
+        A file; `FILE::ENTRY` for one of several runs in it, or for an image or a mask in an HDF5 file;
+        `FILE@7` for a point of a scan, `FILE@3-9` for points added; `A+B` for runs added; or the address of a
+        live system, such as `tango:`, if a package is installed that reads it.
 
     Raises
     ------
     GumtreeError
         FILE_MISSING, FILE_EMPTY, FILE_FORMAT_UNKNOWN, FILE_LOCKED, FILE_DAMAGED, SEVERAL_RUNS, NO_SUCH_RUN,
-        BAD_DICTIONARY.
+        BAD_DICTIONARY, NO_POINT; as `adding.add_runs`.
     """
     scheme = _SCHEME.match(str(path))
     try:
         if scheme and not Path(path).exists():
             return _live(scheme[1], str(path))
+        run = composed(str(path), load)
+        if run is not None:
+            return run
         path, entry = _parted(path)
         there = path.is_file()
     except OSError as error:  # too long for a name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -46,6 +46,10 @@ class Run(Mapping[str, Value]):
         Which reader made it.
     entry
         Which run of the file it is, if the file has several.
+    points
+        Which of its points were chosen: `7`, or `3-9` if these were added.
+    parts
+        The runs that were added to make it.
     """
 
     def __init__(
@@ -55,12 +59,16 @@ class Run(Mapping[str, Value]):
         path: Path | None = None,
         format: str = "",
         entry: str = "",
+        points: str = "",
+        parts: Sequence[Run] = (),
     ) -> None:
         self._items = dict(items)
         self._where = {key: item.where for key, item in items.items() if isinstance(item, Stored)}
         self.path = path
         self.format = format
         self.entry = entry
+        self.points = points
+        self.parts = tuple(parts)
 
     def __getitem__(self, key: str) -> Value:
         try:
@@ -86,15 +94,21 @@ class Run(Mapping[str, Value]):
 
     @property
     def name(self) -> str:
-        """How it is called in messages: the file's name, or its format."""
-        return self.path.name if self.path else self.format or "run"
+        """How it is called in messages: the file's name, or its format; of added runs those of all."""
+        if self.parts:
+            return "+".join(part.name for part in self.parts)
+        name = self.path.name if self.path else self.format or "run"
+        return f"{name}@{self.points}" if self.points else name
 
     @property
     def address(self) -> str:
-        """What `load` takes to find it again: FILE or FILE::ENTRY; "live" if it is no file's."""
+        """What `load` takes to find it again, such as FILE::ENTRY@7; "live" if it is no file's."""
+        if self.parts:
+            return "+".join(part.address for part in self.parts)
         if self.path is None:
             return "live"
-        return f"{self.path}::{self.entry}" if self.entry else str(self.path)
+        whole = f"{self.path}::{self.entry}" if self.entry else str(self.path)
+        return f"{whole}@{self.points}" if self.points else whole
 
     def data(self, key: str) -> Dataset:
         """The Dataset of a key; KEY_MISSING, or KEY_NOT_NUMBERS if it is text."""
@@ -120,6 +134,12 @@ class Run(Mapping[str, Value]):
         """
         return self._with({key: partial(self._at, key, point) for key in self._items})
 
+    def chosen(self, point: int) -> Run:
+        """One point as `point` gives it, that says in its name and address which it is."""
+        run = self.point(point)
+        run.points = str(point)
+        return run
+
     def where(self, key: str) -> str:
         """Where the value of a key stands in the file, and how it is made from that; empty if unknown."""
         return self._where.get(key, "")
@@ -134,8 +154,14 @@ class Run(Mapping[str, Value]):
         return self._with({key: self[key] for key in self})
 
     def sha256(self) -> str:
-        """The digest of the file; empty for a live run."""
+        """The digest of the file; empty for a live run, and for added runs, which have one each."""
         return self._digest
+
+    def files(self) -> dict[str, str]:
+        """The digests of all files that it comes from, by their paths."""
+        if self.parts:
+            return {path: digest for part in self.parts for path, digest in part.files().items()}
+        return {str(self.path): self.sha256()} if self.path else {}
 
     @cached_property
     def _digest(self) -> str:
@@ -146,7 +172,14 @@ class Run(Mapping[str, Value]):
 
     def _with(self, items: Mapping[str, Value | Callable[[], Value]]) -> Run:
         """Other items of the same file."""
-        run = Run(items, path=self.path, format=self.format, entry=self.entry)
+        run = Run(
+            items,
+            path=self.path,
+            format=self.format,
+            entry=self.entry,
+            points=self.points,
+            parts=self.parts,
+        )
         run._where = self._where
         return run
 

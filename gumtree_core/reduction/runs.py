@@ -32,7 +32,7 @@ def check_different(runs: Iterable[tuple[str, Run | None]], key: str = COUNTS) -
     """
     given = [(role, run) for role, run in runs if run is not None]
     for (role, run), (other_role, other) in combinations(given, 2):
-        if _same(run, other, key):
+        if any(_same(one, two, key) for one in run.parts or (run,) for two in other.parts or (other,)):
             raise GumtreeError(
                 "RUN_TWICE",
                 f"{run.name} is given as {role} and as {other_role}; choose another run for one of them.",

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from gumtree_core.files import Run, load
+from gumtree_core.files.addresses import files
 from gumtree_core.scripts.script import Script
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[tuple[int, int, int], ...]
 
 
 class KnownRuns:
@@ -45,12 +46,9 @@ class KnownRuns:
 
 
 def _stamp(address: str) -> Stamp | None:
-    """When and as what the file was written; None for what is no file: the script itself loads that."""
-    file, mark, _ = address.rpartition("::")
-    for path in (address, file) if mark else (address,):
-        try:
-            found = Path(path).expanduser().stat()
-        except (OSError, ValueError):
-            continue
-        return found.st_mtime_ns, found.st_size, found.st_ino
-    return None
+    """When and as what its files were written; None for what is no file: the script itself loads that."""
+    try:
+        found = [path.stat() for path in files(address)]
+    except OSError:
+        return None
+    return tuple((each.st_mtime_ns, each.st_size, each.st_ino) for each in found) or None

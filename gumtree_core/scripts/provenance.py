@@ -86,8 +86,8 @@ def _digests(values: Iterable[Any]) -> dict[str, str]:
     for value in values:
         if isinstance(value, list):
             digests.update(_digests(value))
-        elif isinstance(value, Run) and value.path is not None:
-            digests[str(value.path)] = value.sha256()
+        elif isinstance(value, Run):
+            digests.update(value.files())
         elif isinstance(value, Path) and value.is_file():
             digests[str(value)] = _sha256(value)
     return digests

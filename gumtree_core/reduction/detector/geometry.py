@@ -168,7 +168,7 @@ def image(run: Run) -> Dataset:
         raise GumtreeError(
             "NOT_AN_IMAGE",
             f"{run.name} holds counts of the dimensions {counts.dims}, not one image (y, x). Count at one "
-            "point, or take one point of the scan.",
+            "point, or take one point of the scan: FILE@7, or FILE@3-9 for points added.",
         )
     return counts
 
