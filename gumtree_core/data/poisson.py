@@ -43,12 +43,12 @@ def poisson(
         )
     plain = counts if isinstance(counts, Dataset) else Dataset(counts, unit=unit, **options)
     identity = options.get("source", "")
-    if isinstance(counts, Dataset) and len(counts.uncertainty.terms) == 1:
-        (term,) = counts.uncertainty.terms
-        # Counts that are read twice stay one source; a part of them is another than the whole.
-        whole = term.source.variances.size == counts.size
-        if whole and term.selection.same(Selection.whole(counts.shape)):
-            identity = f"{term.source.id} zero_count_variance={zero_count_variance:g}"
+    if isinstance(counts, Dataset) and counts.uncertainty.terms:
+        # Counts that are read, or added, twice stay one source; a part of them is another than the whole.
+        terms, everything = counts.uncertainty.terms, Selection.whole(counts.shape)
+        if all(t.source.variances.size == counts.size and t.selection.same(everything) for t in terms):
+            known = " + ".join(sorted(term.source.id for term in terms))
+            identity = f"{known} zero_count_variance={zero_count_variance:g}"
     counted = plain.values
     if not zero_count_variance and checks.are_counts(counted):
         uncertainty = Uncertainty.of_counts(counted, identity)

@@ -140,7 +140,7 @@ def _same(key: str, one: Value, other: Value) -> bool:
     limit = SAME * np.nanmax(np.abs(here), initial=0.0)
     step = np.median(np.abs(np.diff(here))) if here.ndim and here.shape[-1] > 1 else 0.0
     if step > 0:  # angles and other coordinates: what counts is how far apart they are
-        limit = min(limit, 0.1 * step)
+        limit = min(limit, 0.01 * step)
     if key in _POSITIONS:
         limit = max(limit, READ_BACK)
     return bool(np.all((np.abs(here - there) <= limit) | (np.isnan(here) & np.isnan(there))))

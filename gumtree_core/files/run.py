@@ -94,9 +94,10 @@ class Run(Mapping[str, Value]):
 
     @property
     def name(self) -> str:
-        """How it is called in messages: the file's name, or its format; of added runs those of all."""
+        """How it is called in messages: the file's name, or its format; of added runs their names."""
         if self.parts:
-            return "+".join(part.name for part in self.parts)
+            names = [part.name for part in self.parts]
+            return "+".join(names if len(names) <= 3 else [names[0], "..", names[-1]])
         name = self.path.name if self.path else self.format or "run"
         return f"{name}@{self.points}" if self.points else name
 

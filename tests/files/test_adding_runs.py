@@ -231,3 +231,27 @@ def test_a_scan_in_place_of_an_image_tells_how_to_choose(scan):
 
 def test_one_image_has_no_points(spice):
     assert refused(f"{spice('a.xml')}@0").reason == "NO_POINT"
+
+
+def test_a_sum_that_is_used_twice_is_one_measurement(spice):
+    run = load(f"{spice('a.xml', 1)}+{spice('b.xml', 2)}")
+
+    assert np.array_equal(
+        (poisson(run.data("detector/counts"), 1) - poisson(run.data("detector/counts"), 1)).variances,
+        np.zeros((3, 2)),
+    )
+
+
+def test_the_name_of_many_runs_stays_short(spice):
+    run = load("+".join(str(spice(f"run{k}.xml", k)) for k in range(9)))
+
+    assert run.name == "run0.xml+..+run8.xml"
+    assert len(run.files()) == 9
+
+
+def test_points_at_other_angles_are_not_added():
+    angles = Dataset(np.array([10.0, 10.5, 11.0]), dims=("x",), unit="deg")
+    with pytest.raises(GumtreeError, match="detector/two_theta is") as caught:
+        add_runs([made([1, 2, 3], **{"detector/two_theta": each}) for each in (angles, angles * 1.0005)])
+
+    assert caught.value.reason == "RUNS_DIFFER"
