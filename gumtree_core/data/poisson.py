@@ -44,9 +44,14 @@ def poisson(
     plain = counts if isinstance(counts, Dataset) else Dataset(counts, unit=unit, **options)
     identity = options.get("source", "")
     if isinstance(counts, Dataset) and counts.uncertainty.terms:
-        # Counts that are read, or added, twice stay one source; a part of them is another than the whole.
+        # Counts that are read, or added, twice stay one source; a part or a multiple of them is another.
         terms, everything = counts.uncertainty.terms, Selection.whole(counts.shape)
-        if all(t.source.variances.size == counts.size and t.selection.same(everything) for t in terms):
+        if all(
+            term.source.variances.size == counts.size
+            and term.selection.same(everything)
+            and (term.coefficient == 1).all()
+            for term in terms
+        ):
             known = " + ".join(sorted(term.source.id for term in terms))
             identity = f"{known} zero_count_variance={zero_count_variance:g}"
     counted = plain.values

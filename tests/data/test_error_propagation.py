@@ -539,3 +539,11 @@ def test_counts_have_their_own_number_as_variance_whatever_type_they_are(dtype):
         assert made.sum().variances == pytest.approx(28)
     with pytest.raises(GumtreeError, match="negative"):
         poisson(-counts.astype(np.int64), 0, dims=("y", "x"))
+
+
+def test_counts_stay_one_source_when_they_are_made_counts_again_but_a_multiple_is_another():
+    a, b = Dataset([4, 9], "poisson", unit="counts"), Dataset([5, 7], "poisson", unit="counts")
+    assert_allclose((poisson(a, 0) - poisson(a, 0)).variances, 0)
+    assert_allclose((poisson(a + b, 0) - poisson(b + a, 0)).variances, 0)
+    assert_allclose((poisson(a * 2, 0) - poisson(a, 0)).variances, [12, 27])
+    assert_allclose((poisson(a + b * 2, 0) - poisson(a + b, 0)).variances, [23, 39])
