@@ -171,7 +171,19 @@ class Events:
         return found
 
     def chosen(self, kept: NDArray[np.bool_]) -> Events:
-        """The events for which `kept` is true; pulses stay as they are."""
+        """The events for which `kept`, (events,), is true; pulses stay as they are.
+
+        Raises
+        ------
+        GumtreeError
+            BAD_SELECTION.
+        """
+        if kept.dtype != np.bool_ or kept.shape != self.pixel.shape:
+            raise GumtreeError(
+                "BAD_SELECTION",
+                f"There are {self.pixel.size} events, and true or false for each is needed, not "
+                f"{kept.dtype} {kept.shape}.",
+            )
         before = np.concatenate([[0], np.cumsum(kept)])
         return replace(
             self,

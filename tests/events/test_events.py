@@ -110,3 +110,13 @@ def test_bad_input_is_refused(call, reason, made):
     with pytest.raises(GumtreeError) as refused:
         call(made(1))
     assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("kept", [np.ones(3, bool), np.array([0, 1, 1, 2])])
+def test_events_are_chosen_by_one_flag_for_each(kept):
+    events = Events(np.zeros(4, int), np.array([0, 10, 20, 30]), 1.0, (1, 1), np.array([0]))
+
+    assert len(events.chosen(np.array([True, False, True, False]))) == 2
+    with pytest.raises(GumtreeError) as refused:
+        events.chosen(kept)
+    assert refused.value.reason == "BAD_SELECTION"

@@ -121,6 +121,7 @@ def test_what_cannot_be_written_as_a_mask_is_refused(tmp_path, name, mask):
         lambda: masks.ellipse(SHAPE, (5, 3), (0, 1)),
         lambda: masks.sector(SHAPE, (5, 3), 0, 0),
         lambda: masks.polygon(SHAPE, [(0, 0), (1, 1)]),
+        lambda: masks.polygon(SHAPE, [(0, 0), (9, np.nan), (9, 9)]),
     ],
 )
 def test_a_shape_without_inside_is_refused(make):

@@ -89,9 +89,10 @@ def polygon(shape: Shape, corners: Sequence[tuple[float, float]]) -> Mask:
     Raises
     ------
     GumtreeError
-        BAD_SHAPE unless it has three corners or more.
+        BAD_SHAPE unless it has three corners or more, all of them numbers.
     """
     _need(len(corners) >= 3, f"a polygon of {len(corners)} corners")
+    _need(bool(np.isfinite(corners).all()), f"a polygon with the corners {list(corners)}")
     column, row = _grid(shape)
     inside = np.zeros(shape, dtype=bool)
     previous = corners[-1]
