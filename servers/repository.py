@@ -154,7 +154,9 @@ class GumtreeScriptRepository(GumtreeDevice):
         self._repository = ScriptRepository(directory, str(central) if is_local else self.Central)
         return self._repository.note
 
-    def _publish_result(self, stopping: threading.Event, work: Callable[[], str]) -> None:
+    def _publish_result(
+        self, stopping: threading.Event, work: Callable[[], str], *, sync: bool = False
+    ) -> None:
         """Do something to the clone; publish how it stands then, and the state with what was done."""
         try:
             done, state = work(), self.idle_state
@@ -168,6 +170,8 @@ class GumtreeScriptRepository(GumtreeDevice):
             done = done or f"{len(self._repository.scripts())} scripts."
         elif state == DevState.ALARM:
             done += " Sync tries again."
+        if sync:  # before the state, which tells that all is there
+            self.publish(last_sync=f"{datetime.now():%Y-%m-%d %H:%M:%S}  {done}")
         self.publish_state(state, done)
 
     def _show(self, repository: ScriptRepository) -> None:
@@ -202,8 +206,7 @@ class GumtreeScriptRepository(GumtreeDevice):
 
     def _sync(self, stopping: threading.Event) -> None:
         with self._working:
-            self._publish_result(stopping, self._take)
-            self.publish(last_sync=f"{datetime.now():%Y-%m-%d %H:%M:%S}  {self.get_status()}")
+            self._publish_result(stopping, self._take, sync=True)
 
     def _take(self) -> str:
         if self._repository is None:

@@ -275,7 +275,6 @@ def _with_unit_of_q(path, unit):
 
         def change(name, node):
             if isinstance(node, h5py.Dataset) and name.rpartition("/")[2] in ("Q", "Qdev", "q_edges"):
-                for attribute in [each for each in node.attrs if "unit" in each]:
-                    node.attrs[attribute] = unit
+                node.attrs["units"] = unit
 
         file.visititems(change)

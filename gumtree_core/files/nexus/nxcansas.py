@@ -35,6 +35,7 @@ PIXELS = "pixels"
 INTENSITY_UNITS = ("1/m", "1/cm", "m2/g", "cm2/g")
 """What the definition allows; all else is "arbitrary" to it, and stands in an attribute of our own."""
 OWN_UNIT = "original_units"
+OF_Q = ("Q", "Qdev")
 
 CURVE, PROVENANCE = "reduced/iq", "reduced/provenance"
 """The logical keys of the curve and of the JSON that says how it was made, in a run of such a file."""
@@ -171,6 +172,8 @@ def _group(parent: h5py.Group, name: str, nexus: str, cansas: str, **attributes:
 def _values(group: h5py.Group, name: str, values: Any, unit: str) -> None:
     dataset = group.create_dataset(name, data=np.asarray(values, dtype=np.float64))
     dataset.attrs["units"] = unit
+    if not unit and name in OF_Q:
+        dataset.attrs[OWN_UNIT] = unit  # it was not forgotten
 
 
 def _intensity(group: h5py.Group, name: str, values: Any, unit: str) -> None:
@@ -287,7 +290,8 @@ def _unit(dataset: h5py.Dataset) -> str:
 
 
 def _unit_of_q(dataset: h5py.Dataset, path: Path) -> str:
-    return unit_of_q(_said_unit(dataset), path)
+    # A curve that we have saved without a unit is still somebody's work.
+    return _unit(dataset) if OWN_UNIT in dataset.attrs else unit_of_q(_said_unit(dataset), path)
 
 
 def _said_unit(dataset: h5py.Dataset) -> str:
