@@ -55,6 +55,7 @@ class Axis:
         title: str = "",
         edges: str | None = None,
     ) -> None:
+        check_unmasked(values, "BAD_AXIS", "The coordinates of an axis")
         try:
             array = read_only(np.asarray(values))
             spread = None if errors is None else read_only(np.asarray(errors, dtype=np.float64))
@@ -240,6 +241,22 @@ def read_only(array: Array) -> Array:
     view = np.asarray(array).view()
     view.flags.writeable = False
     return view
+
+
+def check_unmasked(given: Any, reason: str, what: str) -> None:
+    """Refuse an array of `numpy.ma` with masked elements, whose mask would be lost.
+
+    Raises
+    ------
+    GumtreeError
+        With `reason`.
+    """
+    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
+        raise GumtreeError(
+            reason,
+            f"{what} are a masked array, {np.count_nonzero(given.mask)} of {given.size} elements masked;"
+            " make a Dataset of its data with masks={'name': its mask}.",
+        )
 
 
 def place(given: Any, name: str, dims: tuple[str, ...], shape: tuple[int, ...]) -> Axis:

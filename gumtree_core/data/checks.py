@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from gumtree_core.data.axis import read_only
+from gumtree_core.data.axis import check_unmasked, read_only
 from gumtree_core.data.propagation.selection import Array, Shape, rearrange
 from gumtree_core.data.propagation.uncertainty import Floats
 from gumtree_core.errors import GumtreeError
@@ -28,6 +28,7 @@ def values(given: npt.ArrayLike, title: str) -> Array:
         raise GumtreeError(
             "BAD_VALUES", f"The values of {_name(title)} are a Dataset already; replace() describes it anew."
         )
+    check_unmasked(given, "BAD_VALUES", f"The values of {_name(title)}")
     try:
         array = np.asarray(given)
     except ValueError as error:
@@ -97,6 +98,7 @@ def mask(given: Any, name: str, dims: tuple[str, ...], shape: Shape) -> NDArray[
 
 def variances(given: Any, array: Array, masked: NDArray[np.bool_] | None, title: str) -> Floats:
     """Give variances in the shape of the values; where an element is NaN or masked, they may be anything."""
+    check_unmasked(given, "BAD_VARIANCES", f"The variances of {_name(title)}")
     try:
         spread = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -15,6 +15,7 @@ FRAME = Dataset(np.ones((2, 3)), dims=("y", "q"), title="frame")
 NUMBER = scalar(5.0, 0.1, title="number")
 EMPTY = Dataset([], [], axes={"q": []}, title="nothing")
 OBJECTS = np.array([1.0, None], dtype=object)
+HALF = np.ma.array([1.0, 2.0], mask=[False, True])
 
 CASES = {
     "shape: sum": (lambda: CURVE + LONG, "DIMENSION_MISMATCH", ["curve", "long", "'q'", "2", "3"]),
@@ -53,6 +54,12 @@ CASES = {
     "dimension: order": (lambda: FRAME.transpose("y", "z"), "BAD_DIMENSIONS", ["frame", "'z'", "'q'"]),
     "dimension: axis": (lambda: CURVE.rebin("x", [0, 1]), "UNKNOWN_AXIS", ["curve", "'x'", "'q'"]),
     "dimension: names": (lambda: Dataset([1.0], dims=("a", "b")), "BAD_DIMENSIONS", ["(1,)", "'a', 'b'"]),
+    "mask of NumPy: values": (lambda: Dataset(HALF, title="rate"), "BAD_VALUES", ["'rate'", "1 of 2"]),
+    "mask of NumPy: variances": (lambda: Dataset([1.0, 2.0], HALF), "BAD_VARIANCES", ["1 of 2", "masks="]),
+    "mask of NumPy: axis": (lambda: CURVE.with_axes(q=HALF), "BAD_AXIS", ["1 of 2"]),
+    "mask of NumPy: matrix": (lambda: CURVE @ HALF, "BAD_OPERAND", ["1 of 2"]),
+    "mask of NumPy: choice": (lambda: np.where(CURVE > CURVE, CURVE, HALF), "BAD_OPERAND", ["1 of 2"]),
+    "mask of NumPy: operand": (lambda: CURVE * HALF, "BAD_OPERAND", ["curve", "1 of 2"]),
     "NaN variance": (
         lambda: Dataset([1.0, 2.0], [1.0, np.nan], title="rate"),
         "BAD_VARIANCES",

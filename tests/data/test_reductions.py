@@ -264,3 +264,18 @@ def test_a_covariance_matrix_that_would_fill_the_memory_is_refused():
     with pytest.raises(GumtreeError) as caught:
         Dataset(np.ones((200, 200)), np.ones((200, 200))).covariance()
     assert caught.value.reason == "TOO_LARGE"
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_sums_of_short_floats_are_those_of_long_ones(kind):
+    most = 2.0 ** (np.finfo(kind).nmant + 1)  # one more is lost in numbers of this kind
+    data = Dataset(np.array([[most / 2] * 2, [most / 2] * 2, [1, 1]], kind), dims=("y", "x"))
+
+    assert_array_equal(data.sum("y").values, [most + 1, most + 1])
+    assert float(data.sum().values) == 2 * most + 2
+    assert float(data.mean().values) == (most + 1) / 3
+    assert_array_equal(data.cumsum("y").values[-1], [most + 1, most + 1])
+
+
+def test_an_array_of_numpy_ma_without_a_masked_element_is_an_array():
+    assert_array_equal(Dataset(np.ma.array([1.0, 2.0])).values, [1, 2])

@@ -107,6 +107,15 @@ def test_angles_are_converted_before_a_sine_and_others_refused():
         np.exp(scalar(1.0, unit="mm"))
 
 
+@pytest.mark.parametrize("function", [np.deg2rad, np.radians])
+def test_degrees_become_radians_and_a_number_without_unit_is_refused(function):
+    found = function(scalar(180.0, 1.0, "deg"))
+    assert found.unit == "rad"
+    assert_allclose([float(found), float(found.errors)], [np.pi, np.pi / 180])
+    with pytest.raises(GumtreeError, match="needs an angle with its unit"):
+        function(scalar(180.0))
+
+
 def test_the_error_of_a_sine_of_degrees_is_in_radians():
     assert_allclose(float(np.sin(scalar(60.0, 1.0, "deg")).errors), 0.5 * np.pi / 180)
 

@@ -19,7 +19,9 @@ WIDTH = 4096
 
 
 def total(array: Array, axes: Sequence[int]) -> Any:
-    """Sum over dimensions: as `array.sum(axes)`, in the shape of the others."""
+    """Sum over dimensions: as `array.sum(axes)`, in the shape of the others; floats are summed as float64."""
+    if array.dtype.kind == "f" and array.dtype.itemsize < 8:  # float32 counts in ones up to 2**24 only
+        return array.sum(axis=tuple(axes), dtype=np.float64)
     first, last = (axes[0], axes[-1]) if len(axes) else (0, 0)
     if (
         array.dtype != np.float64

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gumtree_core.data import units
-from gumtree_core.data.axis import Axis
+from gumtree_core.data.axis import Axis, check_unmasked
 from gumtree_core.data.checks import is_dataset
 from gumtree_core.data.expressions.deferring import defer
 from gumtree_core.data.mathematics.ufuncs import (
@@ -75,7 +75,7 @@ def apply(function: np.ufunc, method: str, inputs: tuple[Any, ...], options: dic
         return made
     if len(inputs) == 1:
         if function in ANGLE_CONVERSIONS:
-            return convert(inputs[0], ANGLE_CONVERSIONS[function])
+            return _converted_angle(function, inputs[0])
         if function in UNARY or function in QUESTIONS:
             return _unary(function, inputs[0])
     elif function in BINARY or function in COMPARISONS or function in LOGIC:
@@ -96,6 +96,18 @@ def convert(ds: Dataset, unit: str) -> Dataset:
     values = ds.values * factor
     uncertainty = combine([(ds.uncertainty, factor)], ds.shape, "to")
     return _like(ds, values + offset if offset else values, target, uncertainty, ds.history)
+
+
+def _converted_angle(function: np.ufunc, ds: Dataset) -> Dataset:
+    target = ANGLE_CONVERSIONS[function]
+    if target == "rad" and not ds.unit:
+        # A pure number is rad to the sine here, and degrees to this function of NumPy.
+        raise GumtreeError(
+            "UNIT_MISMATCH",
+            f"numpy.{function.__name__} needs an angle with its unit, not {ds.name} without one; give it one"
+            " by replace(unit='deg').",
+        )
+    return convert(ds, target)
 
 
 def _conversion(source: str, target: str, sentence: str) -> tuple[float, float]:
@@ -343,6 +355,7 @@ def _operand(operand: Any, dims: tuple[str, ...], shape: Shape, symbol: str, lea
         places = _places(operand.dims, dims)
         values = rearrange(operand.values, places)
         return _Operand(values, operand.unit, operand.uncertainty.rearranged(places), operand.name, False)
+    check_unmasked(operand, "BAD_OPERAND", f"{symbol} of {lead.name}: the numbers")
     try:
         array = np.asarray(operand)
     except ValueError:  # a ragged list

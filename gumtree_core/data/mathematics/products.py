@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gumtree_core.data import units
-from gumtree_core.data.axis import Axis
+from gumtree_core.data.axis import Axis, check_unmasked
 from gumtree_core.data.checks import is_dataset
 from gumtree_core.data.metadata import without
 from gumtree_core.data.propagation.uncertainty import Uncertainty
@@ -75,6 +75,7 @@ def _factor(operand: Any, other: Any, dim: str) -> Dataset:
     """Take an array as exact numbers; a matrix' own dimension is called row or column."""
     if is_dataset(operand):
         return operand  # type: ignore[no-any-return]
+    check_unmasked(operand, "BAD_OPERAND", "The factors of a matrix product")
     array = np.asarray(operand)
     if array.dtype.kind not in "biuf" or array.ndim not in (1, 2):
         raise GumtreeError(

@@ -51,7 +51,9 @@ def cumsum(ds: Dataset, dim: str) -> Dataset:
     values = ds.values if keep is None else np.where(keep, ds.values, 0)
     uncertainty = restricted(ds.uncertainty, keep, ds.shape)
     return ds.derive(
-        values=np.cumsum(values, axis=at),
+        values=np.cumsum(
+            values, axis=at, dtype=np.float64 if values.dtype in (np.float16, np.float32) else None
+        ),
         uncertainty=_cumulated(uncertainty, ds.shape, at, entry),
         history=(*ds.history, entry),
     )

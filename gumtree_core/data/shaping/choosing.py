@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gumtree_core.data import units
+from gumtree_core.data.axis import check_unmasked
 from gumtree_core.data.checks import is_dataset
 from gumtree_core.data.mathematics.neighbours import spread
 from gumtree_core.data.propagation.restricting import restricted
@@ -43,6 +44,7 @@ def _bare(operand: Any) -> Any:
 def _placed(operand: Any, frame: Dataset) -> Array:
     if is_dataset(operand):
         return spread(operand.values, operand.dims, frame)
+    check_unmasked(operand, "BAD_OPERAND", "The elements to choose from")
     array = np.asarray(operand)
     return array.reshape((1,) * (frame.ndim - array.ndim) + array.shape)
 
