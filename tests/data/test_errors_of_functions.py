@@ -223,3 +223,37 @@ def test_bins_of_independent_errors_add_in_squares(name):
     with errors("independent"):
         assert_allclose(ours(d).variances, d.variances @ np.square(matrix).T, rtol=1e-12)
         assert_allclose(d.cumsum("x").variances, np.cumsum(d.variances, axis=1), rtol=1e-12)
+
+
+ROOTS = {
+    "sqrt": np.sqrt,
+    "cbrt": np.cbrt,
+    "power": lambda z: z**0.5,
+    "zeroth power": lambda z: z**0,
+    "hypot": lambda z: np.hypot(z, 0 * z),
+    "arctan2": lambda z: np.arctan2(z, 0 * z),
+    "arcsin": lambda z: np.arcsin(1 - z / 16),
+    "in an expression": lambda z: 2 * np.sqrt(z) / 4 + 1,
+    "standard deviation": lambda z: (
+        Dataset([[0.0, 4.0], [0.0, 5.0]], "poisson", dims=("y", "x")).std("y") + z
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", ["exact", "independent"])
+@pytest.mark.parametrize("function", ROOTS.values(), ids=ROOTS.keys())
+def test_an_exact_zero_stays_exact_where_the_function_has_no_derivative(function, mode):
+    with errors(mode):
+        result = function(Dataset([0.0, 4.0], [0.0, 4.0], dims="x"))
+        assert result.errors[0] == 0
+        assert np.isfinite(result.values).all()
+        assert result.sum("x").errors == pytest.approx(result.errors[1])
+
+
+@pytest.mark.parametrize("mode", ["exact", "independent"])
+def test_a_zero_with_an_error_has_a_root_of_infinite_error_and_no_number_none(mode):
+    with errors(mode):
+        d = Dataset([0.0, np.nan, 4.0], [1.0, 0.0, 4.0], dims="x")
+        assert_allclose(np.sqrt(d).errors, [np.inf, np.nan, 0.5])
+        assert_allclose((1 + np.sqrt(d) * 3).errors, [np.inf, np.nan, 1.5])
+        assert_allclose(np.log(0 * d).errors, [np.nan] * 3)

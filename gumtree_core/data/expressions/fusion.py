@@ -214,7 +214,11 @@ class Pending:
                 own = rearrange(each.undefined, places)
                 undefined = own if undefined is None else undefined | own
         with errors("exact" if self.exact else "independent"), np.errstate(all="ignore"):
-            result, new, slopes = arithmetic.step(UFUNCS[self.operation], arrays)
+            result, new, derivatives = arithmetic.step(UFUNCS[self.operation], arrays)
+            slopes = [
+                arithmetic.slope(derivative, part, result)
+                for derivative, part in zip(derivatives, parts, strict=True)
+            ]
             self._uncertainty = combine(list(zip(parts, slopes, strict=True)), self.shape, str(self.label))
             variances = self._uncertainty.variances(self.shape) if self._uncertainty else None
         if new is not None:

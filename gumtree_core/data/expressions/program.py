@@ -187,12 +187,17 @@ class _Builder:
             elif operation == SQUARE:
                 parts = [(left, self.times(adjoint, self.emit(k.ADD, x, x)))]
             elif operation == SQRT:
-                twice = self.emit(k.ADD, y, y)
-                parts = [(left, self.times(adjoint, self.emit(k.INV, twice)))]
+                parts = [(left, self.times(adjoint, self.slope_of_root(y)))]
             for side, part in parts:
                 if depends[side]:
                     found.setdefault(side, []).append(part)
         return leaves
+
+    def slope_of_root(self, root: int) -> int:
+        """Emit the derivative of a square root; that at 0 is left to `arithmetic.slope`."""
+        slope = self.emit(k.INV, self.emit(k.ADD, root, root))
+        self.program.append((k.CHECK, slope, slope, slope))
+        return slope
 
     def depends(self) -> list[bool]:
         """Of each node, whether it has errors."""
@@ -347,8 +352,7 @@ def independent(nodes: tuple[Node, ...], kinds: tuple[tuple[Any, ...], ...]) -> 
         elif operation == NEG:
             spread.append(_sum(builder, v, None, out))
         else:
-            twice = builder.emit(k.ADD, *((x, x) if operation == SQUARE else (y, y)))
-            derivative = twice if operation == SQUARE else builder.emit(k.INV, twice)
+            derivative = builder.emit(k.ADD, x, x) if operation == SQUARE else builder.slope_of_root(y)
             spread.append(_square_sum(builder, [(v, derivative)], out))
     return builder.plan()
 

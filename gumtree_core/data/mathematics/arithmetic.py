@@ -160,6 +160,14 @@ def step(
     return result, undefined, [rule.left(left, right, result), rule.right(left, right, result)]
 
 
+def slope(derivative: Array | float, uncertainty: Uncertainty, result: Array) -> Array | float:
+    """Give the derivative; 0 where there is none of an exact number that has a result, as of sqrt(0 +- 0)."""
+    if not isinstance(derivative, np.ndarray) or np.isfinite(derivative).all():
+        return derivative
+    exact = np.isfinite(result) & (uncertainty.variances(result.shape) == 0)
+    return np.where(exact & ~np.isfinite(derivative), 0.0, derivative)
+
+
 def _real(values: Array) -> Array:
     # Integers would wrap (1 - 2 of unsigned counts) or overflow; float64 holds 2**53 of them exactly.
     return values if values.dtype.kind == "f" else values.astype(np.float64)
@@ -201,7 +209,7 @@ def _unary(function: np.ufunc, ds: Dataset) -> Dataset:
         result, undefined = _defined(function(argument), argument)
         uncertainty = Uncertainty()
         if ds.uncertainty:
-            derivative = rule.derivative(argument, result)
+            derivative = slope(rule.derivative(argument, result), ds.uncertainty, result)
             uncertainty = combine(
                 [(ds.uncertainty, derivative if factor == 1.0 else derivative * factor)],
                 ds.shape,
@@ -250,9 +258,9 @@ def _binary(function: np.ufunc, left: Any, right: Any) -> Dataset:
             rule = BINARY[function]
             parts: list[tuple[Uncertainty, Array | float]] = []
             if a.uncertainty:
-                parts.append((a.uncertainty, rule.left(x, y, result)))
+                parts.append((a.uncertainty, slope(rule.left(x, y, result), a.uncertainty, result)))
             if b.uncertainty:
-                derivative = rule.right(x, y, result)
+                derivative = slope(rule.right(x, y, result), b.uncertainty, result)
                 parts.append((b.uncertainty, derivative if factor == 1.0 else derivative * factor))
             uncertainty = combine(parts, shape, f"{a.name} {symbol} {b.name}")
     if undefined is not None:

@@ -83,7 +83,7 @@ class Binary:
 
 
 def _power_left(a: Array, b: Array, y: Array) -> Array:
-    return np.asarray(b * np.power(a, b - 1))
+    return np.asarray(np.where(b == 0, 0.0, b * np.power(a, b - 1)))
 
 
 def _power_right(a: Array, b: Array, y: Array) -> Array:

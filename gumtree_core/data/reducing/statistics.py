@@ -100,15 +100,16 @@ def _spread(ds: Dataset, dims: Dims, ddof: int, which: Literal["std", "var"]) ->
         freedom = np.broadcast_to(n - ddof, values.shape)
         if which == "std":
             values = np.sqrt(values)
-            derivative = offset / (freedom * values)[spread_out]
+            result = np.broadcast_to(values[spread_out], ds.shape)
+            derivative = arithmetic.slope(offset / (freedom * values)[spread_out], ds.uncertainty, result)
         else:
             derivative = 2 * offset / freedom[spread_out]
         entry = f"{which} of {ds.name}"
         uncertainty = fold(ds.uncertainty.scaled(derivative), reduction, entry)
-    result = reductions.reduced(ds, axes, entry, values=values, uncertainty=uncertainty)
-    result = result.derive(unit=units.power(units.difference(ds.unit), 1.0 if which == "std" else 2.0))
+    reduced = reductions.reduced(ds, axes, entry, values=values, uncertainty=uncertainty)
+    reduced = reduced.derive(unit=units.power(units.difference(ds.unit), 1.0 if which == "std" else 2.0))
     few = np.broadcast_to(n <= ddof, values.shape)
-    return result.with_masks(**{arithmetic.UNDEFINED: few}) if few.any() else result
+    return reduced.with_masks(**{arithmetic.UNDEFINED: few}) if few.any() else reduced
 
 
 def extreme(ds: Dataset, dims: Dims, which: Literal["min", "max"]) -> Dataset:
