@@ -20,6 +20,7 @@ from typing import Any
 
 import gumtree_core.files.nexus.progress
 import gumtree_core.scripts.provenance  # noqa: F401
+from gumtree_core.data.expressions import compiling
 from gumtree_core.errors import GumtreeError
 from gumtree_core.scripts.known_runs import KnownRuns
 from gumtree_core.scripts.loading import load_script
@@ -39,6 +40,7 @@ class Host:
         self._scripts: dict[Path, tuple[int, type[Script]]] = {}
         self._latest: Script | None = None
         self._runs = KnownRuns()
+        compiling.tell(lambda sentence: self._report(None, sentence))
 
     def serve(self) -> None:
         """Answer until the other end is closed."""

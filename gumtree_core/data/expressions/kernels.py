@@ -15,6 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from gumtree_core.data.expressions import compiling
 from gumtree_core.data.expressions.opcodes import (
     ADD,
     BLOCK,
@@ -40,6 +41,8 @@ from gumtree_core.data.expressions.opcodes import (
     STREAMED,
     SUB,
 )
+
+compiling.watch()
 
 
 @intrinsic
