@@ -19,12 +19,30 @@ HEADER = {
     "SampleDistance": "1.5", "WaveLength": "1e-10 m", "PSize_1": "1.72e-4", "PSize_2": "1.72e-4",
     "Center_1": "10.5", "Center_2": "5.5", "ExposureTime": "3", "Title": "silver behenate",
 }  # fmt: skip
+PILATUS = """# Detector: PILATUS 300K, S/N 3-0100
+# Pixel_size 172e-6 m x 172e-6 m
+# Silicon sensor, thickness 0.000320 m
+# Exposure_time 1.5000000 s
+# Tau = 124.0e-09 s
+# Count_cutoff 190 counts
+# Threshold_setting: 4020 eV
+# Wavelength 1.5418 A
+# Detector_distance 0.25 m
+# Beam_xy (10.50, 5.50) pixels
+# Filter_transmission 1.0000
+# Detector_2theta 0.0000 deg."""
 CBF_END = 38
 """Bytes of text behind the numbers of a CBF, which nobody misses."""
 
 
-def cbf(path, values):
-    fabio.cbfimage.CbfImage(data=values).write(str(path))
+def cbf(path, values, said=None):
+    header = {"_array_data.header_contents": said} if said else None
+    fabio.cbfimage.CbfImage(data=values, header=header).write(str(path))
+    return path
+
+
+def tiff(path, values, said):
+    Image.fromarray(values).save(path, tiffinfo={270: said})
     return path
 
 
@@ -99,6 +117,33 @@ def test_a_cbf_of_pilatus_has_its_gaps_masked(tmp_path):
     counts = run.data("detector/counts")
     assert np.array_equal(counts.mask, COUNTS < 2)
     assert np.array_equal(counts.values, np.maximum(COUNTS - 2, 0))
+
+
+@pytest.mark.parametrize("write", [cbf, tiff])
+def test_the_header_of_pilatus_gives_the_geometry_and_saturated_pixels_are_masked(tmp_path, write):
+    run = load(write(tmp_path / ("a.cbf" if write is cbf else "a.tif"), COUNTS, PILATUS))
+
+    expected = {
+        "detector/distance": (250, "mm"), "instrument/wavelength": (1.5418, "angstrom"),
+        "detector/pixel_size_x": (0.172, "mm"), "detector/pixel_size_y": (0.172, "mm"),
+        "detector/beam_center_x": (10, "pixel"), "detector/beam_center_y": (5, "pixel"),
+        "detector/time": (1.5, "s"), "instrument/attenuation": (1, ""),
+    }  # fmt: skip
+    found = {key: (pytest.approx(float(run.data(key).values)), run.data(key).unit) for key in expected}
+    assert found == expected
+    assert sorted(run) == sorted([*expected, "detector/counts", "run/title"])
+    assert np.array_equal(run.data("detector/counts").masks["saturated"], COUNTS >= 190)
+
+
+def test_what_nobody_told_the_detector_is_not_known_and_at_an_angle_the_beam_is_elsewhere(tmp_path):
+    untold = (
+        "# Wavelength 0 A\n# Detector_distance 0.00000 m\n# Beam_xy (0.00, 0.00) pixels\n# Count_cutoff 0"
+    )
+    assert sorted(load(cbf(tmp_path / "a.cbf", COUNTS, untold))) == ["detector/counts", "run/title"]
+
+    run = load(cbf(tmp_path / "b.cbf", COUNTS, PILATUS.replace("2theta 0.0000", "2theta -23.4")))
+    assert float(run.data("detector/two_theta").values) == -23.4
+    assert "detector/beam_center_x" not in run
 
 
 def test_a_cbf_whose_numbers_were_changed_is_refused(tmp_path):

@@ -12,17 +12,18 @@ import logging
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gumtree_core.data import Dataset, poisson, scalar
+from gumtree_core.data import Dataset, poisson
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files.formats import image_headers
+from gumtree_core.files.formats.image_headers import Header
 from gumtree_core.files.run import Run, Value
 
 FORMAT = "detector-image"
@@ -40,22 +41,11 @@ _CBF_SECTION, _CBF_DATA = b"--CIF-BINARY-FORMAT-SECTION--", b"\x0c\x1a\x04\xd5"
 _CBF_NUMBERS = {name: re.compile(rb"^%s:\s*(\d{1,10})\s*$" % name, re.M) for name in (
     b"X-Binary-Size", b"X-Binary-Size-Fastest-Dimension", b"X-Binary-Size-Second-Dimension"
 )}  # fmt: skip
+_DESCRIPTION = 270
+"""Number of the tag of a TIFF for words."""
+_SILENT = Header()
+_Image: TypeAlias = tuple[NDArray[Any], Header]
 _CBF_MD5 = re.compile(rb"^Content-MD5:\s*(\S+)\s*$", re.M)
-
-HEADER: dict[str, tuple[tuple[str, ...], str, float, float]] = {
-    "detector/distance": (("SampleDistance",), "mm", 1e3, 0.0),
-    "detector/pixel_size_x": (("PSize_1",), "mm", 1e3, 0.0),
-    "detector/pixel_size_y": (("PSize_2",), "mm", 1e3, 0.0),
-    "detector/beam_center_x": (("Center_1",), "pixel", 1.0, -0.5),
-    "detector/beam_center_y": (("Center_2",), "pixel", 1.0, -0.5),
-    "instrument/wavelength": (("WaveLength",), "angstrom", 1e10, 0.0),
-    "detector/time": (("ExposureTime", "count_time", "acq_expo_time", "exposure_time"), "s", 1.0, 0.0),
-}
-"""What the header of an EDF says: names, our unit, factor to it, and what is added.
-
-The names and their units (m, s) are those of the small-angle beamlines of the ESRF (Boesecke, J. Appl. Cryst.
-40 (2007) s423), where the middle of the first pixel is 0.5.
-"""
 
 
 def is_detector_image(path: Path, head: bytes) -> bool:
@@ -68,8 +58,9 @@ def read_detector_image(path: Path) -> Run:
 
     A mask is true where a pixel is not to be used (1, as in fit2d, silx and pyFAI). Negative counts, with
     which detectors mark gaps and broken pixels, are masked as `missing`. Rows are as fabio and pyFAI have
-    them, the first row of the file first. Of the header of an EDF, distance, pixel sizes, beam centre,
-    wavelength, time and title are taken where they are said in the names of the ESRF's small-angle beamlines.
+    them, the first row of the file first. Distance, pixel sizes, beam centre, wavelength, time and title are
+    taken from the header of an EDF of the ESRF's small-angle beamlines, and of a CBF or TIFF of Pilatus and
+    Eiger; counts from its cutoff on are masked as `saturated`.
 
     Raises
     ------
@@ -98,11 +89,11 @@ def read_detector_image(path: Path) -> Run:
             "FILE_DAMAGED",
             f"{path} holds numbers of the shape {values.shape} and type {values.dtype}, not an image (y, x).",
         )
-    items: dict[str, Value] = {"run/title": header.get("Title", "") or path.stem, **_known(header)}
+    items: dict[str, Value] = {"run/title": header.title or path.stem, **header.items}
     return Run({**items, **meant(values, header)}, path=path, format=FORMAT)
 
 
-def meant(values: NDArray[Any], header: Mapping[str, str] = MappingProxyType({})) -> dict[str, Value]:
+def meant(values: NDArray[Any], header: Header = _SILENT) -> dict[str, Value]:
     """What the numbers of an image (y, x) are, by the key that they are for: see `read_detector_image`."""
     if _is_mask(values, header):
         return {"detector/mask": Dataset(values != 0, dims=("y", "x"))}
@@ -110,33 +101,22 @@ def meant(values: NDArray[Any], header: Mapping[str, str] = MappingProxyType({})
         bad = ~np.isfinite(values)
         masks = {"missing": bad} if bad.any() else {}
         return {"detector/sensitivity": Dataset(values.astype(np.float64), dims=("y", "x"), masks=masks)}
-    missing = values < 0
-    if not missing.any():
-        return {"detector/counts": poisson(values, 0, dims=("y", "x"), unit="counts")}
-    counts = Dataset(np.where(missing, 0, values), dims=("y", "x"), unit="counts", masks={"missing": missing})
+    missing, saturated = values < 0, values >= header.saturation
+    masks = {name: mask for name, mask in (("missing", missing), ("saturated", saturated)) if mask.any()}
+    counted = np.where(missing, 0, values) if "missing" in masks else values
+    counts = Dataset(counted, dims=("y", "x"), unit="counts", masks=masks)
     return {"detector/counts": poisson(counts, 0)}
 
 
-def _is_mask(values: NDArray[Any], header: Mapping[str, str]) -> bool:
+def _is_mask(values: NDArray[Any], header: Header) -> bool:
     if values.dtype.kind == "f":
         return bool(np.isin(values, (0, 1)).all() and not values.all())
-    if header.get("masked_value") == "nonzero":  # silx, whose masks have levels up to 255
+    if header.any_level_masks:
         return True
     return bool(values.min() >= 0 and values.max() <= 1)
 
 
-def _known(header: dict[str, str]) -> dict[str, Value]:
-    found: dict[str, Value] = {}
-    for key, (names, unit, factor, added) in HEADER.items():
-        for name in names:
-            number = re.match(r"\s*[-+]?[0-9.]+(?:[eE][-+]?\d+)?", header.get(name, ""))
-            if number:
-                found[key] = scalar(float(number[0]) * factor + added, unit=unit)
-                break
-    return found
-
-
-def _reader(head: bytes) -> Callable[[Path], tuple[NDArray[Any], dict[str, str]]] | None:
+def _reader(head: bytes) -> Callable[[Path], _Image] | None:
     if head.startswith(_NUMPY):
         return _numpy
     if head.startswith(_ZIP) and head[30 : 30 + int.from_bytes(head[26:28], "little")].endswith(b".npy"):
@@ -150,13 +130,13 @@ def _reader(head: bytes) -> Callable[[Path], tuple[NDArray[Any], dict[str, str]]
     return _edf if _EDF.match(head) else None
 
 
-def _numpy(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+def _numpy(path: Path) -> _Image:
     mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     _check_size(path, mapped.shape)
-    return np.array(mapped), {}
+    return np.array(mapped), _SILENT
 
 
-def _numpy_zip(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+def _numpy_zip(path: Path) -> _Image:
     """The only array of an `.npz`, or that called `mask`."""
     form = np.lib.format
     with zipfile.ZipFile(path) as archive:
@@ -174,10 +154,10 @@ def _numpy_zip(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
         if prod(shape) * dtype.itemsize > member.file_size:
             raise GumtreeError("FILE_DAMAGED", f"{path} says that it has {shape} numbers and has fewer.")
         with archive.open(member) as file:
-            return np.asarray(form.read_array(file, allow_pickle=False)), {}
+            return np.asarray(form.read_array(file, allow_pickle=False)), _SILENT
 
 
-def _cbf(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+def _cbf(path: Path) -> _Image:
     """fabio looks for the marks of a CBF for ever where they are not: they have to be there, and the data."""
     from fabio.cbfimage import CbfImage
 
@@ -196,10 +176,12 @@ def _cbf(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
     wanted = _CBF_MD5.search(head, section, begins)
     if wanted is not None and wanted[1].strip(b'"') != digest:
         raise GumtreeError("FILE_DAMAGED", f"{path} is not as it was written (MD5 differs); copy it anew.")
-    return np.asarray(CbfImage().read(str(path)).data), {}
+    image = CbfImage().read(str(path))
+    said = image.header.get("_array_data.header_contents", "")
+    return np.asarray(image.data), image_headers.dectris(str(said))
 
 
-def _fit2d(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+def _fit2d(path: Path) -> _Image:
     from fabio.fit2dmaskimage import Fit2dMaskImage
 
     with path.open("rb") as file:
@@ -207,21 +189,23 @@ def _fit2d(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
     _check_size(path, (height, width))
     needed = 1024 + height * ((width + 31) // 32) * 4
     _check_length(path, needed)
-    return np.asarray(Fit2dMaskImage().read(str(path)).data).astype(bool), {}
+    return np.asarray(Fit2dMaskImage().read(str(path)).data).astype(bool), _SILENT
 
 
-def _tiff(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+def _tiff(path: Path) -> _Image:
     from PIL import Image
+    from PIL.TiffImagePlugin import TiffImageFile
 
     with Image.open(path) as image:
         number = getattr(image, "n_frames", 1)
         if number > 1:
             raise _several(path, number)
         _check_size(path, (image.height, image.width))
-        return np.array(image), {}
+        said = image.tag_v2.get(_DESCRIPTION, "") if isinstance(image, TiffImageFile) else ""
+        return np.array(image), image_headers.dectris(str(said)[:MOST_HEADER])
 
 
-def _edf(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
+def _edf(path: Path) -> _Image:
     from fabio.edfimage import EdfImage
 
     image = EdfImage().read(str(path))
@@ -233,7 +217,7 @@ def _edf(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
         with path.open("rb") as file:
             begins = file.read(MOST_HEADER).find(b"}") + 2
         _check_length(path, begins + prod(image.shape) * np.dtype(image.dtype).itemsize)
-    return np.asarray(image.data), header
+    return np.asarray(image.data), image_headers.edf(header)
 
 
 def _check_size(path: Path, shape: tuple[int, ...]) -> None:
