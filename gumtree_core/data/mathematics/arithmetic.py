@@ -162,10 +162,12 @@ def step(
 
 def slope(derivative: Array | float, uncertainty: Uncertainty, result: Array) -> Array | float:
     """Give the derivative; 0 where there is none of an exact number that has a result, as of sqrt(0 +- 0)."""
-    if not isinstance(derivative, np.ndarray) or np.isfinite(derivative).all():
+    if not isinstance(derivative, np.ndarray):
         return derivative
-    exact = np.isfinite(result) & (uncertainty.variances(result.shape) == 0)
-    return np.where(exact & ~np.isfinite(derivative), 0.0, derivative)
+    none = ~np.isfinite(derivative)
+    if not none.any() or not (none := none & np.isfinite(result)).any():
+        return derivative
+    return np.where(none & (uncertainty.variances(result.shape) == 0), 0.0, derivative)
 
 
 def _real(values: Array) -> Array:
