@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 SCRIPTS_SEEN = 1.0
 """Seconds after which the folder of scripts is looked at again."""
+NO_SCRIPT = "No script is loaded; choose one (attribute `script`)."
 LIVE_LINES = 20
 """An error of live updates is said again when as many lines have come since."""
 
@@ -104,7 +105,11 @@ class GumtreeReduction(ReductionAttributes):
             with contextlib.suppress(OSError):  # a file that is gone is not listed next time
                 stamps = {path: path.stat().st_mtime_ns for path in Path(self.ScriptDirectory).glob("*.py")}
                 if stamps != seen:
-                    self.publish(scripts=self._known())
+                    known = self._known()
+                    others = known != list(self.published_value("scripts")[0] or ())
+                    self.publish(scripts=known)
+                    if others:  # which are the choices of `script`
+                        self.push_hints()
                 seen = stamps
 
     def choose(self, name: str) -> None:
@@ -118,14 +123,14 @@ class GumtreeReduction(ReductionAttributes):
     def Reload(self) -> None:
         """Load the script's file again; parameters keep their values."""
         if self._path is None:
-            raise GumtreeError("NO_SCRIPT", "No script is loaded; write its name to `script`.")
+            raise GumtreeError("NO_SCRIPT", NO_SCRIPT)
         path, kept = self._path, dict(self._parameters)
         self._begin(f"Loading {path.stem}.", lambda: self._load(path, kept))
 
     def _load_again(self) -> str:
         remembered = self._memory.read()
         if not remembered.get("script"):
-            return "No script is loaded; write its name to `script`."
+            return NO_SCRIPT
         self.publish_state(DevState.RUNNING, f"Loading {remembered['script']}.")
         try:
             return self._load(self._find(remembered["script"]), remembered.get("parameters", {}))
@@ -284,7 +289,7 @@ class GumtreeReduction(ReductionAttributes):
 
     def _present(self) -> tuple[Path, Loaded]:
         if self._path is None or self._loaded is None:
-            raise GumtreeError("NO_SCRIPT", "No script is loaded; write its name to `script`.")
+            raise GumtreeError("NO_SCRIPT", NO_SCRIPT)
         return self._path, self._loaded
 
     @action(doc_in="no argument", hint={"group": "script"})
@@ -388,9 +393,10 @@ class GumtreeReduction(ReductionAttributes):
         """The hints, with those of the script's members and its own groups."""
         hints = super().hints()
         hints["attributes"].update({name: member.hint for name, member in self._dynamic.items()})
+        if known := self._known():
+            hints["attributes"]["script"] = {**hints["attributes"]["script"], "choices": known}
         if self._loaded is not None:
             interface = self._loaded.interface
-            hints["attributes"]["script"] = {**hints["attributes"]["script"], "choices": self._known()}
             own = [
                 {"name": each.name, "label": each.label, "folded": each.folded} for each in interface.groups
             ]

@@ -176,8 +176,10 @@ class GumtreeScriptRepository(GumtreeDevice):
 
     def _show(self, repository: ScriptRepository) -> None:
         infos, status = repository.scripts(), repository.status()
+        names = [info.name for info in infos]
+        others = names != list(self.published_value("scripts")[0] or ())
         self.publish(
-            scripts=[info.name for info in infos],
+            scripts=names,
             titles=[info.problem or info.title for info in infos],
             authors=[info.author for info in infos],
             versions=[info.version for info in infos],
@@ -188,6 +190,8 @@ class GumtreeScriptRepository(GumtreeDevice):
             behind=status.behind,
             history=[str(each) for each in repository.history(limit=HISTORY)],
         )
+        if others:  # which are the choices of the commands
+            self.push_hints()
 
     def _opened(self) -> ScriptRepository:
         if self._repository is None:

@@ -573,15 +573,30 @@ def test_a_script_that_cannot_follow_refuses_live(device, bare, wait_until):
     assert failure(bare.write_attribute, "live", True).reason == "NOT_LIVE"
 
 
+def test_a_script_that_comes_to_the_folder_is_offered_at_once(bare, folder, wait_until, events):
+    events.follow(bare, "ui_hints")
+    (folder / "scripts" / "another.py").write_text(AVERAGE)
+    try:
+        wait_until(lambda: any("another" in choices for choices in map(offered, events.of("ui_hints"))))
+    finally:
+        (folder / "scripts" / "another.py").unlink()
+
+
+def offered(text: str) -> list[str]:
+    return json.loads(text)["attributes"]["script"]["choices"]
+
+
 def test_a_second_instance_comes_back_with_script_and_parameters(folder, tmp_path, wait_until):
     with servers(tmp_path) as context:
         first = context.get_device(DEVICE)
         wait_until(lambda: first.state() == DevState.ON)
-        assert first.status() == "No script is loaded; write its name to `script`."
+        assert first.status() == "No script is loaded; choose one (attribute `script`)."
         assert failure(first.Reload).reason == "NO_SCRIPT"
         assert failure(first.write_attribute, "live", True).reason == "NO_SCRIPT"
+        assert "choices" not in hints(first)["attributes"]["script"]
         (tmp_path / "scripts").mkdir()
         (tmp_path / "scripts" / "average.py").write_text(AVERAGE)
+        assert hints(first)["attributes"]["script"]["choices"] == ["average"]
         load(first, "average", wait_until)
         first.thickness, first.comment = 4.0, "kept"
         first.write_attribute("mode", 0)
