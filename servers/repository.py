@@ -46,33 +46,33 @@ class GumtreeScriptRepository(GumtreeDevice):
         "scripts",
         (str,),
         max_dim_x=MAX_SCRIPTS,
-        label="Scripts",
+        label="Script",
         doc="Names of the scripts.",
+        hint={"group": "scripts", "widget": "table"},
+    )
+    versions = published(
+        "versions",
+        (str,),
+        max_dim_x=MAX_SCRIPTS,
+        label="Version",
+        doc="Of each script.",
         hint={"group": "scripts", "widget": "table"},
     )
     titles = published(
         "titles",
         (str,),
         max_dim_x=MAX_SCRIPTS,
-        label="Titles",
+        label="Title",
         doc="Of each script.",
-        hint={"group": "scripts"},
+        hint={"group": "scripts", "widget": "table"},
     )
     authors = published(
         "authors",
         (str,),
         max_dim_x=MAX_SCRIPTS,
-        label="Authors",
+        label="Author",
         doc="Of each script.",
-        hint={"group": "scripts"},
-    )
-    versions = published(
-        "versions",
-        (str,),
-        max_dim_x=MAX_SCRIPTS,
-        label="Versions",
-        doc="Of each script.",
-        hint={"group": "scripts"},
+        hint={"group": "scripts", "widget": "table"},
     )
     directory = published(
         "directory", str, label="Folder", doc="Where the scripts are.", hint={"group": "state"}

@@ -10,7 +10,7 @@ from gumtree_core.interface import Action, Interface, Parameter, Result
 from taurus_gui.introspection import readable
 
 FieldKind = Literal["number", "choice", "bool", "text", "list", "file"]
-DisplayKind = Literal["value", "lamp", "progress", "log", "list", "table", "curve", "image", "text"]
+DisplayKind = Literal["value", "lamp", "progress", "log", "list", "table", "column", "curve", "image", "text"]
 PLOTS = ("curve", "image")
 _MAIN_NAMES = ("position", "value")
 
@@ -41,7 +41,10 @@ def field_kind(parameter: Parameter) -> FieldKind:
 
 
 def display_kind(result: Result) -> DisplayKind:
-    """The widget that shows a result: its hint if that fits its shape, else by shape and kind."""
+    """The widget that shows a result: its hint if that fits its shape, else by shape and kind.
+
+    Lists that ask for a table are the columns of one.
+    """
     numeric = result.kind in ("float", "int")
     fits = {
         "image": numeric and result.ndim == 2,
@@ -53,6 +56,8 @@ def display_kind(result: Result) -> DisplayKind:
     }
     if fits.get(result.widget):
         return result.widget  # type: ignore[return-value]
+    if result.widget == "table" and result.ndim == 1:
+        return "column"
     if result.ndim == 2:
         return "image" if numeric else "table"
     if result.ndim == 1:

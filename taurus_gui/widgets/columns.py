@@ -61,9 +61,19 @@ class CardColumns(QtWidgets.QWidget):
             column.setSpacing(self._row.spacing())
             for index in indices:
                 column.addWidget(self._cards[index])
-            if not any(_grows(self._cards[index]) for index in indices):
-                column.addStretch(1)
+            column.addStretch()
             self._row.addLayout(column, 1)
+        self.share_heights()
+
+    def share_heights(self) -> None:
+        """Give the height that is left in a column to the cards that grow, or leave it empty below."""
+        for place in range(self._row.count()):
+            column = self._row.itemAt(place).layout()
+            last = column.count() - 1
+            growing = [_grows(column.itemAt(index).widget()) for index in range(last)]
+            for index, grows in enumerate(growing):
+                column.setStretch(index, int(grows))
+            column.setStretch(last, int(not any(growing)))
 
 
 def _grows(card: QtWidgets.QWidget) -> bool:

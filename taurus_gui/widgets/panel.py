@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gumtree_core.interface import Action, Interface, Parameter
+from gumtree_core.interface import Action, Interface, Parameter, Result
 from taurus_gui.layout import Box, boxes, display_kind, field_kind, main_item, plots
 from taurus_gui.live.model import DeviceModel
 from taurus_gui.live.source import Done, Reading, State
@@ -13,7 +13,14 @@ from taurus_gui.theme import SPACE
 from taurus_gui.widgets.actions import ActionButton, question
 from taurus_gui.widgets.columns import CardColumns
 from taurus_gui.widgets.curve import CurvePlot
-from taurus_gui.widgets.displays import Display, StateChip, ValueDisplay, make_display
+from taurus_gui.widgets.displays import (
+    Column,
+    ColumnsTable,
+    Display,
+    StateChip,
+    ValueDisplay,
+    make_display,
+)
 from taurus_gui.widgets.fields import Field, make_field
 from taurus_gui.widgets.image import ImagePlot
 from taurus_gui.widgets.trend import TrendPlot
@@ -39,7 +46,7 @@ class DevicePanel(QtWidgets.QWidget):
         super().__init__()
         self.model = model
         self.fields: dict[str, Field] = {}
-        self.displays: dict[str, Display] = {}
+        self.displays: dict[str, Display | Column] = {}
         self.buttons: dict[str, ActionButton] = {}
         self.plots: list[AnyPlot] = []
         self._with_plots = with_plots
@@ -134,7 +141,7 @@ class DevicePanel(QtWidgets.QWidget):
         self._drawn = drawn
         _clear(self._drawings)
         self.plots = make_plots(interface)
-        if not self.plots and main is not None:
+        if not self.plots and main is not None and not _is_progress(main):
             self.plots = [TrendPlot(main)]
         for index, plot in enumerate(self.plots):
             if len(self.plots) <= 2:
@@ -150,7 +157,7 @@ class DevicePanel(QtWidgets.QWidget):
         column.setSpacing(SPACE)
         body = QtWidgets.QWidget()
         if box.title:
-            column.addWidget(_card_title(box, body))
+            column.addWidget(self._card_title(box, card, body))
         column.addWidget(body)
         inside = QtWidgets.QVBoxLayout(body)
         inside.setContentsMargins(0, 0, 0, 0)
@@ -161,15 +168,45 @@ class DevicePanel(QtWidgets.QWidget):
         grid.setColumnStretch(3, 1)
         for parameter in box.parameters:
             self._parameter_row(grid, parameter)
+        listed = [result for result in box.results if display_kind(result) == "column"]
+        if listed:
+            table = ColumnsTable(listed)
+            self.displays.update(table.columns)
+            grid.addWidget(table, grid.rowCount(), 0, 1, 4)
         for result in box.results:
-            self._result_row(grid, make_display(result), result.name)
+            if result not in listed:
+                self._result_row(grid, make_display(result), result.name, box.title)
         if grid.rowCount() > 1 or grid.count():
             inside.addLayout(grid)
         self._button_rows(inside, box.actions)
-        if any(display_kind(result) in ("log", "table") for result in box.results):
-            policy = QtWidgets.QSizePolicy.Policy
-            card.setSizePolicy(policy.Preferred, policy.Expanding)
+        if not box.folded and _grows(box):
+            card.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Expanding)
         return card
+
+    def _card_title(self, box: Box, card: QtWidgets.QWidget, body: QtWidgets.QWidget) -> QtWidgets.QWidget:
+        """The title; of a box that may be folded, a button that folds it."""
+        if not box.folded:
+            title = QtWidgets.QLabel(box.title)
+            title.setObjectName("cardTitle")
+            return title
+        button = QtWidgets.QToolButton()
+        button.setObjectName("cardTitle")
+        button.setText(box.title)
+        button.setCheckable(True)
+        button.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        policy = QtWidgets.QSizePolicy.Policy
+
+        def fold(opened: bool) -> None:
+            body.setVisible(opened)
+            button.setArrowType(QtCore.Qt.ArrowType.DownArrow if opened else QtCore.Qt.ArrowType.RightArrow)
+            card.setSizePolicy(
+                policy.Preferred, policy.Expanding if opened and _grows(box) else policy.Preferred
+            )
+            self._form.share_heights()
+
+        button.toggled.connect(fold)
+        fold(False)
+        return button
 
     def _parameter_row(self, grid: QtWidgets.QGridLayout, parameter: Parameter) -> None:
         """Numbers have what is read beside what is set; of other kinds one widget shows both."""
@@ -189,13 +226,14 @@ class DevicePanel(QtWidgets.QWidget):
         grid.addWidget(_unit(parameter.unit), row, 2)
         grid.addWidget(field, row, 3)
 
-    def _result_row(self, grid: QtWidgets.QGridLayout, display: Display, name: str) -> None:
+    def _result_row(self, grid: QtWidgets.QGridLayout, display: Display, name: str, title: str) -> None:
         item = display.item
         self.displays[name] = display
         row = grid.rowCount()
         label = _row_label(item.label or item.name, item.help)
         if display_kind(item) in ("log", "table"):  # type: ignore[arg-type]
-            grid.addWidget(label, row, 0, 1, 4)
+            if label.text() != title:
+                grid.addWidget(label, row, 0, 1, 4)
             grid.addWidget(display, row + 1, 0, 1, 4)
             return
         grid.addWidget(label, row, 0)
@@ -300,25 +338,13 @@ def _unit(text: str) -> QtWidgets.QLabel:
     return label
 
 
-def _card_title(box: Box, body: QtWidgets.QWidget) -> QtWidgets.QWidget:
-    """The title; of a box that may be folded, a button that folds it."""
-    if not box.folded:
-        title = QtWidgets.QLabel(box.title)
-        title.setObjectName("cardTitle")
-        return title
-    button = QtWidgets.QToolButton()
-    button.setObjectName("cardTitle")
-    button.setText(box.title)
-    button.setCheckable(True)
-    button.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+def _grows(box: Box) -> bool:
+    """Whether it takes what height there is."""
+    return any(display_kind(result) in ("log", "table") for result in box.results)
 
-    def fold(opened: bool) -> None:
-        body.setVisible(opened)
-        button.setArrowType(QtCore.Qt.ArrowType.DownArrow if opened else QtCore.Qt.ArrowType.RightArrow)
 
-    button.toggled.connect(fold)
-    fold(False)
-    return button
+def _is_progress(item: Parameter | Result) -> bool:
+    return isinstance(item, Result) and display_kind(item) == "progress"
 
 
 def _clear(layout: QtWidgets.QLayout) -> None:

@@ -301,3 +301,52 @@ def test_only_the_latest_of_many_values_is_painted(follow, show):
     model.flush()
 
     assert drawn == [99]
+
+
+REPOSITORY = Interface(
+    "scripts",
+    results=(
+        Result("scripts", "str", label="Script", ndim=1, widget="table", group="scripts"),
+        Result("titles", "str", label="Title", ndim=1, widget="table", group="scripts"),
+        Result("progress", "float", unit="%", widget="progress", group="scripts"),
+        Result("history", "str", label="History", ndim=1, widget="log", group="history"),
+    ),
+    groups=(Group("scripts", "Scripts"), Group("history", "History", folded=True)),
+)
+
+
+def test_lists_that_belong_together_are_one_table(shown):
+    panel, source, model = shown(REPOSITORY, scripts=["sans", "usans"], titles=["I(q)"])
+    (table,) = panel.findChildren(QtWidgets.QTableWidget)
+
+    def texts():
+        model = table.model()
+        return [[model.index(y, x).data() or "" for x in range(2)] for y in range(table.rowCount())]
+
+    assert [table.horizontalHeaderItem(x).text() for x in range(2)] == ["Script", "Title"]
+    assert texts() == [["sans", "I(q)"], ["usans", ""]]
+    source.show(scripts=["powder"], titles=["a", "b", "c"])
+    model.flush()
+    assert texts() == [["powder", "a"], ["", "b"], ["", "c"]]
+
+
+def test_a_progress_alone_is_not_drawn_over_time(shown):
+    panel, _, _ = shown(REPOSITORY, progress=50.0)
+    assert panel.plots == []
+
+
+def test_a_folded_card_is_low_and_a_log_in_it_takes_the_height_when_it_is_opened(shown):
+    panel, _, _ = shown(REPOSITORY)
+    (button,) = [each for each in panel.findChildren(QtWidgets.QToolButton) if each.text() == "History"]
+    card = button.parentWidget()
+    QtWidgets.QApplication.processEvents()
+    assert card.height() < 60
+
+    button.setChecked(True)
+    QtWidgets.QApplication.processEvents()
+    assert card.height() > 250
+
+
+def test_a_log_in_a_card_of_its_own_is_named_once(shown):
+    panel, _, _ = shown(REPOSITORY)
+    assert "History" not in [label.text() for label in panel.findChildren(QtWidgets.QLabel)]
