@@ -16,7 +16,7 @@ from tango import AttrWriteType, DevState
 from tango.server import attribute, command
 
 from gumtree_core.errors import GumtreeError
-from gumtree_core.interface import Interface
+from gumtree_core.interface import Action, Interface
 from gumtree_core.scripts.loading import find_script, list_scripts
 from gumtree_core.scripts.worker import Loaded, ScriptWorker
 from servers.base import action, serve, tango_errors
@@ -63,7 +63,7 @@ class GumtreeReduction(ReductionAttributes):
         self._makers: dict[str, str] = {}  # the action that has made each result last
         # What threads of before Init still hold or use stays.
         self._dynamic: dict[str, Member] = getattr(self, "_dynamic", {})
-        self._commands: dict[str, str] = getattr(self, "_commands", {})
+        self._commands: dict[str, Action] = getattr(self, "_commands", {})
         self._work = getattr(self, "_work", threading.Lock())  # held while a script runs, also a live update
         self._busy = getattr(self, "_busy", threading.Lock())  # held from a command until its work has ended
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
@@ -136,7 +136,7 @@ class GumtreeReduction(ReductionAttributes):
             return self._load(self._find(remembered["script"]), remembered.get("parameters", {}))
         except GumtreeError:
             with self.exclusive():
-                self._forget_members()
+                self._forget(set(self._dynamic), set(self._commands))
             raise
 
     def _load(self, path: Path, parameters: dict[str, Any]) -> str:
@@ -150,12 +150,11 @@ class GumtreeReduction(ReductionAttributes):
             raise
         interface = loaded.interface
         with self.exclusive():
-            self._forget_members()
             self._path, self._loaded, self._makers = path, loaded, {}
             self._parameters = {
                 each.name: loaded.parameters.get(each.name, each.default) for each in interface.parameters
             }
-            self._make_members(interface)
+            self._change_members(interface)
             self.publish(
                 script=path.stem, script_title=interface.title, script_version=interface.metadata["version"],
                 interface=interface.to_json(), progress=0.0,
@@ -169,35 +168,49 @@ class GumtreeReduction(ReductionAttributes):
         self._remember()
         return f"{path.stem} is loaded."
 
-    def _make_members(self, interface: Interface) -> None:
-        for member in members(interface):
-            access = AttrWriteType.READ_WRITE if member.writable else AttrWriteType.READ
-            writing = {"fset": self._write_parameter} if member.writable else {}
-            made = attribute(
-                name=member.name, access=access, fget=self._read_member, **writing, **member.options
-            )
-            self.add_attribute(made)
-            self.set_change_event(member.name, True, False)
-            self._dynamic[member.name] = member
-        for each in interface.parameters:
-            value = to_tango(each, self._parameters[each.name])
-            self.publish(**{each.name: value})
-            if value is not None and value != []:
-                self.set_written(**{each.name: value})
-        for each_action in interface.actions:
-            name = command_name(each_action.name)
-            self._commands[name] = each_action.name
-            self.add_command(self._command(name, each_action.name, each_action.help))
+    def _change_members(self, interface: Interface) -> None:
+        """Make the script's members. Those that stay as they are stay what clients have subscribed to."""
+        values = {each.name: to_tango(each, self._parameters[each.name]) for each in interface.parameters}
+        unset = {name for name, value in values.items() if value is None or value == []}
+        wanted = {member.name: member for member in members(interface)}
+        actions = {command_name(each.name): each for each in interface.actions}
+        self._forget(
+            {name for name, member in self._dynamic.items() if not member.same(wanted.get(name))}
+            | (unset & self._write_values.keys() & self._dynamic.keys()),
+            {name for name, each in self._commands.items() if each != actions.get(name)},
+        )
+        for name, member in wanted.items():
+            if name not in self._dynamic:
+                self._make(member)
+            elif not member.writable:
+                self.configure_attribute(name, unit=member.options.get("unit", ""))
+        self.publish(**values, **dict.fromkeys(wanted.keys() - values.keys()))
+        self.set_written(**{name: value for name, value in values.items() if name not in unset})
+        for name, each in actions.items():
+            if name not in self._commands:
+                self.add_command(self._command(name, each.name, each.help))
+                self._commands[name] = each
+        self._dynamic, self._commands = wanted, actions  # in the script's order
 
-    def _forget_members(self) -> None:
-        for name in self._dynamic:
+    def _make(self, member: Member) -> None:
+        access = AttrWriteType.READ_WRITE if member.writable else AttrWriteType.READ
+        writing = {"fset": self._write_parameter} if member.writable else {}
+        self.add_attribute(
+            attribute(name=member.name, access=access, fget=self._read_member, **writing, **member.options)
+        )
+        self.set_change_event(member.name, True, False)
+        self._dynamic[member.name] = member
+
+    def _forget(self, attributes: set[str], commands: set[str]) -> None:
+        for name in attributes:
             self.remove_attribute(name)
             self._values.pop(name, None)
             self._write_values.pop(name, None)
-        for name in self._commands:
+            self._configured.pop(name, None)
+            del self._dynamic[name]
+        for name in commands:
             self.remove_command(name)
-        self._dynamic.clear()
-        self._commands.clear()
+            del self._commands[name]
 
     def _command(self, name: str, method: str, doc: str) -> Any:
         def run() -> None:
@@ -401,12 +414,8 @@ class GumtreeReduction(ReductionAttributes):
                 {"name": each.name, "label": each.label, "folded": each.folded} for each in interface.groups
             ]
             hints["groups"] = [hints["groups"][0], hints["groups"][1], *own, *hints["groups"][2:]]
-            labels = {each.name: each.label for each in interface.actions}
             hints["commands"].update(
-                {
-                    name: {"label": labels[method], "group": "script"}
-                    for name, method in self._commands.items()
-                }
+                {name: {"label": each.label, "group": "script"} for name, each in self._commands.items()}
             )
         return hints
 

@@ -32,6 +32,10 @@ class Member:
     hint: dict[str, Any] = field(default_factory=dict)
     writable: bool = False
 
+    def same(self, other: Member | None) -> bool:
+        """Whether one attribute can be both."""
+        return other is not None and (self.options, self.writable) == (other.options, other.writable)
+
 
 def members(interface: Interface) -> Iterator[Member]:
     """The attributes of a script: parameters first, then each result with its errors and its axis."""

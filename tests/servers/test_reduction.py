@@ -278,6 +278,25 @@ def test_a_script_becomes_attributes_and_commands_with_one_event(bare, wait_unti
     assert json.loads(bare.interface)["name"] == "Average"
 
 
+@pytest.mark.parametrize("bins", ["parameter(3, ge=1)", 'parameter(3, ge=1, label="Points")'])
+def test_after_a_reload_clients_still_follow_the_members_that_stay(bare, folder, wait_until, events, bins):
+    path = folder / "scripts" / "average.py"
+    load(bare, "average", wait_until)
+    bare.thickness = 1.0
+    assert run(bare, "MakeAverage", wait_until) == DevState.ON
+    events.follow(bare, "iq", "thickness")
+    path.write_text(AVERAGE.replace("parameter(3, ge=1)", bins))
+    try:
+        assert run(bare, "Reload", wait_until) == DevState.ON
+        bare.thickness = 2.5
+        events.wait("thickness", 2.5)
+        seen = len(events.of("iq"))
+        assert run(bare, "MakeAverage", wait_until) == DevState.ON
+        wait_until(lambda: len(events.of("iq")) > seen)
+    finally:
+        path.write_text(AVERAGE)
+
+
 def test_parameters_have_unit_limits_and_labels(device):
     thickness = device.get_attribute_config("thickness")
     assert (thickness.unit, thickness.label) == ("mm", "Thickness")
