@@ -113,9 +113,14 @@ class TangoSource:
             looks += 1
             try:
                 self._poll(proxy)
-                if self._stale.is_set() or looks >= looks_to_describe:
+                if self._stale.is_set():
                     looks = 0
                     self._stale.clear()
+                    # An attribute that was removed and made anew sends nothing to who had subscribed before.
+                    self._unsubscribe(proxy, set(self._subscriptions) - {""})
+                    self._describe(proxy, known=None)
+                elif looks >= looks_to_describe:
+                    looks = 0
                     self._describe(proxy, self._interface)
             except tango.DevFailed as error:
                 logger.info("%s is busy or gone: %s", self.name, failure(error))
@@ -161,7 +166,7 @@ class TangoSource:
         """The key "" stands for the device itself."""
 
         def receive(event: tango.DevIntrChangeEventData) -> None:
-            if not event.err:
+            if not event.err and "" in self._subscriptions:  # that on subscription tells nothing new
                 self._stale.set()
                 self._look_now.set()
 

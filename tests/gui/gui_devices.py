@@ -253,6 +253,35 @@ class Foreign(Device):
         time.sleep(2.0)
 
 
+class Renewing(Device):
+    """A device of somebody else which removes its attributes and makes them anew, and another besides."""
+
+    def init_device(self):
+        super().init_device()
+        self._signal, self._made = 0.0, []
+        self.Renew()
+        self.set_state(DevState.ON)
+
+    @command
+    def Renew(self):
+        """Remove all attributes; make them and one more."""
+        for name in self._made:
+            self.remove_attribute(name, clean_db=False)  # there is no database
+        self._made = ["signal", *(f"more_{k}" for k in range(len(self._made)))]
+        for name in self._made:
+            self.add_attribute(attribute(name=name, dtype=float, fget=self.read_signal))
+            self.set_change_event(name, True, False)
+
+    def read_signal(self, attr):
+        return self._signal
+
+    @command(dtype_in=float)
+    def Push(self, value):
+        """Push an event."""
+        self._signal = value
+        self.push_change_event("signal", value)
+
+
 class Fast(GumtreeDevice):
     """Pushes fifty numbers 500 times a second in all."""
 
@@ -285,4 +314,10 @@ class Fast(GumtreeDevice):
 
 if __name__ == "__main__":
     wanted = sys.argv[sys.argv.index("-dlist") + 1]
-    run([each for each in (Motor, Detector, Reduction, Foreign, Fast) if f"{each.__name__}::" in wanted])
+    run(
+        [
+            each
+            for each in (Motor, Detector, Reduction, Foreign, Renewing, Fast)
+            if f"{each.__name__}::" in wanted
+        ]
+    )

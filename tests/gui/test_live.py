@@ -142,6 +142,19 @@ def test_new_members_of_a_device_get_rows(panel_of, qtbot, server):
     assert server.proxy("reduction").script == "sans"
 
 
+def test_an_attribute_that_is_removed_and_made_anew_is_followed(follow, qtbot, own_server):
+    running = own_server("Renewing")
+    model = follow(running.resource("renewing"))
+    device = running.proxy("renewing")
+
+    for more in range(3):
+        names = {"signal", *(f"more_{k}" for k in range(more))}
+        qtbot.waitUntil(lambda names=names: names <= model.readings.keys(), timeout=SOON)
+        device.Push(10.0 + more)
+        qtbot.waitUntil(lambda more=more: model.readings["signal"].value == 10.0 + more, timeout=SOON)
+        device.Renew()
+
+
 def test_a_device_that_is_killed_and_started_again_recovers(follow, show, qtbot, own_server):
     running = own_server("Motor")
     model = follow(running.resource("motor"))
