@@ -413,7 +413,8 @@ class GumtreeReduction(ReductionAttributes):
             own = [
                 {"name": each.name, "label": each.label, "folded": each.folded} for each in interface.groups
             ]
-            hints["groups"] = [hints["groups"][0], hints["groups"][1], *own, *hints["groups"][2:]]
+            *first, log = hints["groups"]
+            hints["groups"] = [*first, *own, log]
             hints["commands"].update(
                 {name: {"label": each.label, "group": "script"} for name, each in self._commands.items()}
             )

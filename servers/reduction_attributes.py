@@ -32,8 +32,8 @@ class ReductionAttributes(GumtreeDevice):
 
     ui_groups = (
         {"name": "script", "label": "Script"},
-        {"name": "parameters", "label": "Parameters"},
         {"name": "results", "label": "Results"},
+        {"name": "parameters", "label": "Parameters"},
         {"name": "log", "label": "Log"},
     )
 

@@ -100,7 +100,7 @@ class SansReduction(Script):
         0.0, ge=0, le=1000, unit="mm", label="Thickness of the standard",
         help="0: as certified, or as in its run.",
     )
-    standard_in_cell: bool = parameter(False, label="It is in the cell")
+    standard_in_cell: bool = parameter(False, label="Standard is in the cell")
 
     corrections = group("Corrections")
     normalization: Literal["monitor", "time"] = parameter("monitor", label="Normalise to")
@@ -112,7 +112,7 @@ class SansReduction(Script):
         0.0, ge=0, le=1, label="Error of the transmission of the sample"
     )
     sample_in_cell: bool = parameter(
-        True, label="It is in the cell", help="If not, the cell is subtracted from water only."
+        True, label="Sample is in the cell", help="If not, the cell is subtracted from water only."
     )
     cell_transmission: float = parameter(
         1.0, ge=0, le=1, label="Transmission of the empty cell", help="Used unless it is measured."
@@ -194,7 +194,9 @@ class SansReduction(Script):
     along_cut: Dataset = result(
         label="I along the cut", unit="1/cm", ndim=1, x="q", x_unit="1/angstrom", log_y=True
     )
-    pattern: Dataset = result(label="Corrected pattern", unit="1/cm", ndim=2, help="Before averaging.")
+    pattern: Dataset = result(
+        label="Corrected pattern", unit="1/cm", ndim=2, log_y=True, help="Before averaging."
+    )
     transmission: Dataset = result(label="Transmission of the sample", format="%.4f")
     # fmt: on
 

@@ -160,6 +160,10 @@ class CurvePlot(Plot):
         self._readings[name] = reading
         self.stale()
 
+    def has_data(self) -> bool:
+        """Whether there is something to draw."""
+        return any(self._array(result.name) is not None for result in self.results)
+
     def drawn(self) -> bool:
         """Whether a curve has points on the screen."""
         return any(len(bars.drawn.x) for bars in self.bars.values())

@@ -63,6 +63,35 @@ class ValueDisplay(Display):
         self.label.setToolTip(reading.error or self.item.help)
 
 
+class Readback(ValueDisplay):
+    """What a device has of what can be set: hidden while it is what is set, unless it is always wanted."""
+
+    def __init__(self, item: Parameter, *, always: bool) -> None:
+        super().__init__(item)
+        self._always = always
+        self._differs = self._editing = False
+        self._show_or_hide()
+
+    def show_reading(self, reading: Reading) -> None:
+        """Show the value, if it differs or is in doubt."""
+        super().show_reading(reading)
+        self._differs = (
+            reading.setpoint is None
+            or bool(reading.error)
+            or reading.quality != "VALID"
+            or value_text(self.item, reading.setpoint) != self.label.text()
+        )
+        self._show_or_hide()
+
+    def show_editing(self, editing: bool) -> None:
+        """Show what the device has while another value is being typed."""
+        self._editing = editing
+        self._show_or_hide()
+
+    def _show_or_hide(self) -> None:
+        self.label.setVisible(self._always or self._differs or self._editing)
+
+
 class LampDisplay(Display):
     """Yes or no as a lamp and a word."""
 

@@ -20,6 +20,8 @@ class Field(QtWidgets.QWidget):
 
     committed = QtCore.Signal(object)
     refused = QtCore.Signal(str)
+    edited = QtCore.Signal()
+    """What is typed has become another than what the device has, or that again."""
 
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
@@ -74,8 +76,12 @@ class LineField(Field):
         self._device_text = value_text(self.parameter, shown)
         if pending is None:
             self.edit.setText(self._device_text)
-            self.edit.setCursorPosition(0)
+            self.edit.setCursorPosition(self._first_seen())
         self._mark()
+
+    def _first_seen(self) -> int:
+        """The place in the text that is to be in view."""
+        return 0
 
     def pending(self) -> str | None:
         """What is typed, if it differs from what the device has."""
@@ -136,6 +142,7 @@ class LineField(Field):
             self.edit.setProperty("edit", mark)
             self.edit.style().unpolish(self.edit)
             self.edit.style().polish(self.edit)
+            self.edited.emit()
 
 
 class FileField(LineField):
@@ -148,6 +155,10 @@ class FileField(LineField):
         button.setToolTip("Choose a file")
         button.clicked.connect(self._browse)
         self.row.addWidget(button)
+
+    def _first_seen(self) -> int:
+        """The end, where the file's name is."""
+        return len(self.edit.text())
 
     def _browse(self) -> None:
         path, _ = QtWidgets.QFileDialog.getOpenFileName(

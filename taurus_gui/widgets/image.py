@@ -51,6 +51,10 @@ class ImagePlot(Plot):
             self.values = None
         self.stale()
 
+    def has_data(self) -> bool:
+        """Whether there is something to draw."""
+        return self.values is not None
+
     def drawn(self) -> bool:
         """Whether an image is on the screen."""
         return self.values is not None and self.item.image is not None

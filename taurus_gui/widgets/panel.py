@@ -5,27 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from gumtree_core.interface import Action, Interface, Parameter, Result
-from taurus_gui.layout import Box, boxes, display_kind, field_kind, main_item, plots
+from taurus_gui.layout import boxes, display_kind, main_item, plots
 from taurus_gui.live.model import DeviceModel
 from taurus_gui.live.source import Done, Reading, State
 from taurus_gui.qt import QtCore, QtWidgets
 from taurus_gui.theme import SPACE
 from taurus_gui.widgets.actions import ActionButton, question
+from taurus_gui.widgets.card import Card
 from taurus_gui.widgets.columns import CardColumns
 from taurus_gui.widgets.curve import CurvePlot
-from taurus_gui.widgets.displays import (
-    Column,
-    ColumnsTable,
-    Display,
-    StateChip,
-    ValueDisplay,
-    make_display,
-)
-from taurus_gui.widgets.fields import Field, make_field
+from taurus_gui.widgets.displays import Column, Display, StateChip
+from taurus_gui.widgets.fields import Field
 from taurus_gui.widgets.image import ImagePlot
 from taurus_gui.widgets.trend import TrendPlot
 
-BUTTONS_A_ROW = 4
 FORM_WIDTH = 340
 """The least width of the rows beside plots, in pixels."""
 AnyPlot = CurvePlot | ImagePlot | TrendPlot
@@ -53,6 +46,7 @@ class DevicePanel(QtWidgets.QWidget):
         self._expert = False
         self._shown: tuple[Interface, bool] | None = None
         self._drawn: object = None
+        self._arranged: list[AnyPlot] = []
 
         self._chip = StateChip()
         self._status = QtWidgets.QLabel()
@@ -119,8 +113,7 @@ class DevicePanel(QtWidgets.QWidget):
         self._shown = (interface, self._expert)
         typed = {name: text for name, field in self.fields.items() if (text := field.pending()) is not None}
         focus = next((name for name, field in self.fields.items() if field.focusProxy().hasFocus()), None)
-        self.fields, self.displays, self.buttons = {}, {}, {}
-        self._form.set_cards([self._card(box) for box in boxes(interface, self._expert)])
+        self._set_cards(interface)
         self._rebuild_plots(interface)
         for name, reading in self.model.readings.items():
             self._show_reading(name, reading)
@@ -133,6 +126,20 @@ class DevicePanel(QtWidgets.QWidget):
         bar = self._scroll.verticalScrollBar().sizeHint().width()
         self._scroll.setMinimumWidth(max(self._form.card_width(), FORM_WIDTH) + bar)
 
+    def _set_cards(self, interface: Interface) -> None:
+        main = main_item(interface)
+        cards = [Card(box, main.name if main else "") for box in boxes(interface, self._expert)]
+        self.fields, self.displays, self.buttons = {}, {}, {}
+        for card in cards:
+            self.fields |= card.fields
+            self.displays |= card.displays
+            self.buttons |= card.buttons
+            card.written.connect(self._write)
+            card.requested.connect(self._request)
+            card.refused.connect(self.model.failed)
+            card.folded.connect(self._form.share_heights)
+        self._form.set_cards(cards)
+
     def _rebuild_plots(self, interface: Interface) -> None:
         main = main_item(interface)
         drawn = (plots(interface), main)
@@ -143,124 +150,21 @@ class DevicePanel(QtWidgets.QWidget):
         self.plots = make_plots(interface)
         if not self.plots and main is not None and not _is_progress(main):
             self.plots = [TrendPlot(main)]
-        for index, plot in enumerate(self.plots):
-            if len(self.plots) <= 2:
-                self._drawings.addWidget(plot, index, 0)
-            else:
-                self._drawings.addWidget(plot, index // 2, index % 2)
+        self._arranged = []
+        self._arrange_plots()
 
-    def _card(self, box: Box) -> QtWidgets.QFrame:
-        card = QtWidgets.QFrame()
-        card.setObjectName("card")
-        column = QtWidgets.QVBoxLayout(card)
-        column.setContentsMargins(SPACE + 4, SPACE, SPACE + 4, SPACE + 2)
-        column.setSpacing(SPACE)
-        body = QtWidgets.QWidget()
-        if box.title:
-            column.addWidget(self._card_title(box, card, body))
-        column.addWidget(body)
-        inside = QtWidgets.QVBoxLayout(body)
-        inside.setContentsMargins(0, 0, 0, 0)
-        inside.setSpacing(SPACE)
-        grid = QtWidgets.QGridLayout()
-        grid.setHorizontalSpacing(SPACE)
-        grid.setVerticalSpacing(6)
-        grid.setColumnStretch(3, 1)
-        for parameter in box.parameters:
-            self._parameter_row(grid, parameter)
-        listed = [result for result in box.results if display_kind(result) == "column"]
-        if listed:
-            table = ColumnsTable(listed)
-            self.displays.update(table.columns)
-            grid.addWidget(table, grid.rowCount(), 0, 1, 4)
-        for result in box.results:
-            if result not in listed:
-                self._result_row(grid, make_display(result), result.name, box.title)
-        if grid.rowCount() > 1 or grid.count():
-            inside.addLayout(grid)
-        self._button_rows(inside, box.actions)
-        if not box.folded and _grows(box):
-            card.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Expanding)
-        return card
-
-    def _card_title(self, box: Box, card: QtWidgets.QWidget, body: QtWidgets.QWidget) -> QtWidgets.QWidget:
-        """The title; of a box that may be folded, a button that folds it."""
-        if not box.folded:
-            title = QtWidgets.QLabel(box.title)
-            title.setObjectName("cardTitle")
-            return title
-        button = QtWidgets.QToolButton()
-        button.setObjectName("cardTitle")
-        button.setText(box.title)
-        button.setCheckable(True)
-        button.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        policy = QtWidgets.QSizePolicy.Policy
-
-        def fold(opened: bool) -> None:
-            body.setVisible(opened)
-            button.setArrowType(QtCore.Qt.ArrowType.DownArrow if opened else QtCore.Qt.ArrowType.RightArrow)
-            card.setSizePolicy(
-                policy.Preferred, policy.Expanding if opened and _grows(box) else policy.Preferred
-            )
-            self._form.share_heights()
-
-        button.toggled.connect(fold)
-        fold(False)
-        return button
-
-    def _parameter_row(self, grid: QtWidgets.QGridLayout, parameter: Parameter) -> None:
-        """Numbers have what is read beside what is set; of other kinds one widget shows both."""
-        field = make_field(parameter)
-        field.committed.connect(lambda value, name=parameter.name: self._write(name, value))
-        field.refused.connect(self.model.failed)
-        field.setEnabled(False)  # until it is known what the device has
-        self.fields[parameter.name] = field
-        row = grid.rowCount()
-        grid.addWidget(_row_label(parameter.label or parameter.name, parameter.help), row, 0)
-        if field_kind(parameter) != "number":
-            grid.addWidget(field, row, 1, 1, 3)
+    def _arrange_plots(self) -> None:
+        """Those that have something to show; before any has, the first ones."""
+        shown = [plot for plot in self.plots if plot.has_data()] or self.plots[:2]
+        if shown == self._arranged:
             return
-        display = ValueDisplay(parameter)
-        self.displays[parameter.name] = display
-        grid.addWidget(display, row, 1)
-        grid.addWidget(_unit(parameter.unit), row, 2)
-        grid.addWidget(field, row, 3)
-
-    def _result_row(self, grid: QtWidgets.QGridLayout, display: Display, name: str, title: str) -> None:
-        item = display.item
-        self.displays[name] = display
-        row = grid.rowCount()
-        label = _row_label(item.label or item.name, item.help)
-        if display_kind(item) in ("log", "table"):  # type: ignore[arg-type]
-            if label.text() != title:
-                grid.addWidget(label, row, 0, 1, 4)
-            grid.addWidget(display, row + 1, 0, 1, 4)
-            return
-        grid.addWidget(label, row, 0)
-        if display.wide:
-            grid.addWidget(display, row, 1, 1, 3)
-        else:
-            grid.addWidget(display, row, 1)
-            grid.addWidget(_unit(item.unit), row, 2)
-
-    def _button_rows(self, column: QtWidgets.QVBoxLayout, actions: list[Action]) -> None:
-        plain = [action for action in actions if action.argument is None]
-        for action in actions:
-            if action.argument is not None:
-                column.addWidget(self._button(action))
-        for start in range(0, len(plain), BUTTONS_A_ROW):
-            row = QtWidgets.QHBoxLayout()
-            row.setSpacing(SPACE)
-            for action in plain[start : start + BUTTONS_A_ROW]:
-                row.addWidget(self._button(action), 1)
-            column.addLayout(row)
-
-    def _button(self, action: Action) -> ActionButton:
-        button = ActionButton(action)
-        button.requested.connect(self._request)
-        button.refused.connect(self.model.failed)
-        self.buttons[action.name] = button
-        return button
+        self._arranged = shown
+        for plot in self.plots:
+            self._drawings.removeWidget(plot)
+        for index, plot in enumerate(shown):
+            self._drawings.addWidget(plot, *((index, 0) if len(shown) <= 2 else divmod(index, 2)))
+        for plot in self.plots:
+            plot.setVisible(plot in shown)
 
     # living
 
@@ -270,9 +174,11 @@ class DevicePanel(QtWidgets.QWidget):
             self.fields[name].setEnabled(True)
         if name in self.displays:
             self.displays[name].show_reading(reading)
-        for plot in self.plots:
-            if name in plot.names:
-                plot.show_reading(name, reading)
+        drawing = [plot for plot in self.plots if name in plot.names]
+        for plot in drawing:
+            plot.show_reading(name, reading)
+        if drawing:
+            self._arrange_plots()
 
     def _show_state(self, state: State) -> None:
         self._chip.show_state(state)
@@ -324,23 +230,6 @@ def _heading(text: str) -> QtWidgets.QLabel:
     label = QtWidgets.QLabel(text)
     label.setObjectName("title")
     return label
-
-
-def _row_label(text: str, tip: str) -> QtWidgets.QLabel:
-    label = QtWidgets.QLabel(text)
-    label.setToolTip(tip)
-    return label
-
-
-def _unit(text: str) -> QtWidgets.QLabel:
-    label = QtWidgets.QLabel(text)
-    label.setObjectName("unit")
-    return label
-
-
-def _grows(box: Box) -> bool:
-    """Whether it takes what height there is."""
-    return any(display_kind(result) in ("log", "table") for result in box.results)
 
 
 def _is_progress(item: Parameter | Result) -> bool:

@@ -69,6 +69,10 @@ class Plot(QtWidgets.QFrame):
         """Draw the latest values."""
         raise NotImplementedError
 
+    def has_data(self) -> bool:
+        """Whether there is something to draw."""
+        raise NotImplementedError
+
     def drawn(self) -> bool:
         """Whether values are on the screen."""
         raise NotImplementedError

@@ -47,6 +47,10 @@ class TrendPlot(Plot):
         self._values.append(float(reading.value))
         self.stale()
 
+    def has_data(self) -> bool:
+        """Whether there is something to draw."""
+        return True
+
     def drawn(self) -> bool:
         """Whether there is something on the screen."""
         return len(self._times) > 0

@@ -350,3 +350,52 @@ def test_a_folded_card_is_low_and_a_log_in_it_takes_the_height_when_it_is_opened
 def test_a_log_in_a_card_of_its_own_is_named_once(shown):
     panel, _, _ = shown(REPOSITORY)
     assert "History" not in [label.text() for label in panel.findChildren(QtWidgets.QLabel)]
+
+
+def test_what_a_device_has_is_beside_the_field_only_where_it_is_another_value(shown, qtbot):
+    speed = Parameter("speed", "float", label="Speed", unit="mm/s", format="%.1f")
+    interface = Interface("motor", parameters=(MOTOR.parameter("position"), speed))
+    panel, source, model = shown(interface, position=12.5, speed=2.0)
+    display, field = panel.displays["speed"].label, panel.fields["speed"]
+    assert panel.displays["position"].label.isVisible()  # it stands for the device
+    assert not display.isVisible()
+
+    source.show(speed=Reading(1.7, 2.0))
+    model.flush()
+    assert display.isVisible()
+    source.show(speed=Reading(2.0, 2.0))
+    model.flush()
+    assert not display.isVisible()
+    type_into(qtbot, field, "3", enter=False)
+    assert display.isVisible()
+    qtbot.keyClick(field.edit, QtCore.Qt.Key.Key_Escape)
+    assert not display.isVisible()
+    source.show(speed=Reading(2.0, 2.0, "ALARM"))
+    model.flush()
+    assert display.isVisible()
+
+
+def test_of_a_file_the_end_of_its_path_is_in_view(shown):
+    interface = Interface("reduction", parameters=(Parameter("sample", "run", label="Sample"),))
+    path = "/a/very/long/way/to/the/folder/of/this/experiment/with/all/of/its/data/SANS0000008.nxs"
+    panel, _, _ = shown(interface, sample=path)
+    assert panel.fields["sample"].edit.cursorPosition() == len(path)
+
+
+def test_plots_with_something_to_show_have_the_room(shown):
+    curves = [Result(name, "float", label=name, ndim=1) for name in ("iq", "iphi", "cut", "sum")]
+    panel, source, model = shown(Interface("reduction", results=tuple(curves)))
+
+    def visible():
+        return [plot.title.text() for plot in panel.plots if plot.isVisible()]
+
+    assert visible() == ["iq", "iphi"]
+    source.show(cut=np.arange(3.0))
+    model.flush()
+    assert visible() == ["cut"]
+    source.show(iq=np.arange(3.0), sum=np.arange(3.0))
+    model.flush()
+    assert visible() == ["iq", "cut", "sum"]
+    source.show(iq=Reading(None, quality="INVALID"))
+    model.flush()
+    assert visible() == ["cut", "sum"]
