@@ -40,7 +40,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Result:
-    """A value that the user sees. Of a curve, `x` and `errors` name the results that belong to it."""
+    """A value that the user sees.
+
+    Of a curve, `x` and `errors` name the results that belong to it, and `onto` the curve that it is drawn
+    onto, such as a fit onto its data.
+    """
 
     name: str
     kind: Kind
@@ -52,6 +56,7 @@ class Result:
     x: str = ""
     x_unit: str = ""
     errors: str = ""
+    onto: str = ""
     log_x: bool = False
     log_y: bool = False
     widget: str = ""

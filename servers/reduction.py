@@ -215,7 +215,7 @@ class GumtreeReduction(ReductionAttributes):
     def _command(self, name: str, method: str, doc: str) -> Any:
         def run() -> None:
             with tango_errors(f"{self.get_name()}/{name}"):
-                self._begin(f"{method} is running.", lambda: self._act(method))
+                self._begin(f"{self._label(method)}: at work.", lambda: self._act(method))
 
         run.__name__, run.__doc__ = name, doc
         return command(f=run, dtype_in=None, dtype_out=None, doc_in="no argument")
@@ -268,7 +268,12 @@ class GumtreeReduction(ReductionAttributes):
         values, files = self._run(method, {}, Path(self.DataDirectory) if self.DataDirectory else None)
         self._show(values, progress=100.0)
         self.publish(output_file=str(files[-1]) if files else "")
-        return f"{method} is done."
+        return f"{self._label(method)}: done."
+
+    def _label(self, method: str) -> str:
+        """What people call an action."""
+        action = self._commands.get(command_name(method))
+        return (action.label if action is not None else "") or method
 
     def _run(
         self, method: str, extra: dict[str, Any], output: Path | None

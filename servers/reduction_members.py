@@ -218,6 +218,7 @@ def _result(result: Result) -> Iterator[Member]:
         "group": result.group or "results",
         "widget": widget,
         "errors": f"{result.name}_errors",
+        "onto": result.onto,
         "log_x": result.log_x,
         "log_y": result.log_y,
     }

@@ -29,14 +29,14 @@ class Box:
 
 def field_kind(parameter: Parameter) -> FieldKind:
     """The widget with which a parameter is set."""
+    if parameter.kind in ("file", "run"):
+        return "file"
     if parameter.ndim > 0:
         return "list"
     if parameter.kind == "bool":
         return "bool"
     if parameter.kind == "choice" or parameter.choices:
         return "choice"
-    if parameter.kind in ("file", "run"):
-        return "file"
     return "number" if parameter.kind in ("float", "int") else "text"
 
 
@@ -66,15 +66,18 @@ def display_kind(result: Result) -> DisplayKind:
 
 
 def plots(interface: Interface) -> list[list[Result]]:
-    """What is drawn, one list a plot: results with errors and the same axes together, all others alone.
+    """What is drawn, one list a plot: results with errors and the same axes, and what goes `onto` another,
+    together; all others alone.
 
     Quantities that have the same unit and no errors need not be comparable: a monitor counts a thousand times
     what a detector does, and would flatten it.
     """
     drawn: dict[tuple[object, ...], list[Result]] = {}
-    for result in interface.results:
+    shown = [each for each in interface.results if not each.hidden and display_kind(each) in PLOTS]
+    curves = {each.name for each in shown if display_kind(each) == "curve" and not each.onto}
+    for result in shown:
         kind = display_kind(result)
-        if result.hidden or kind not in PLOTS:
+        if kind == "curve" and result.onto in curves:
             continue
         if kind == "image":
             key: tuple[object, ...] = (result.name,)
@@ -83,7 +86,21 @@ def plots(interface: Interface) -> list[list[Result]]:
         else:
             key = (result.name,)
         drawn.setdefault(key, []).append(result)
+    for below in drawn.values():
+        below += [each for each in shown if each.onto and each.onto in {one.name for one in below}]
     return list(drawn.values())
+
+
+def plot_places(number: int) -> list[tuple[int, int, int, int]]:
+    """Row, column, rows and columns of so many plots: up to two below each other, more in two columns.
+
+    Of an odd number, the first takes a whole row.
+    """
+    if number <= 2:
+        return [(row, 0, 1, 2) for row in range(number)]
+    wide = number % 2
+    first = [(0, 0, 1, 2)] * wide
+    return first + [(wide + index // 2, index % 2, 1, 1) for index in range(number - wide)]
 
 
 def boxes(interface: Interface, expert: bool) -> list[Box]:

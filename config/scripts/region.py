@@ -70,7 +70,7 @@ class RegionOfInterest(Script):
     )
 
     curve: Dataset = result(label="Curve", ndim=1, x="position")
-    best: Dataset = result(label="Fitted curve", ndim=1, x="position")
+    best: Dataset = result(label="Fitted curve", ndim=1, x="position", onto="curve")
     image: Dataset = result(label="Region, all points", ndim=2)
     total: Dataset = result(label="Sum")
     mean: Dataset = result(label="Mean of a pixel")

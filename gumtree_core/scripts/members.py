@@ -200,6 +200,7 @@ def result(
     ndim: int = 0,
     x: str = "",
     x_unit: str = "",
+    onto: str = "",
     log_x: bool = False,
     log_y: bool = False,
     widget: str = "",
@@ -207,7 +208,10 @@ def result(
     group: str = "",
     level: Literal["operator", "expert"] = "operator",
 ) -> Any:
-    """Declare a result; a curve has `ndim` 1 and names its axis with `x`, an image has `ndim` 2."""
+    """Declare a result; a curve has `ndim` 1 and names its axis with `x`, an image has `ndim` 2.
+
+    `onto` names the curve that this one is drawn onto, as a fit onto its data.
+    """
     if ndim not in (0, 1, 2):
         raise GumtreeError(
             "SCRIPT_BROKEN", f"A result has ndim 0 (a number), 1 (a curve) or 2 (an image), not {ndim}."
@@ -215,7 +219,8 @@ def result(
     return ResultMember(
         {
             "label": label, "unit": unit, "format": format, "ndim": ndim, "x": x, "x_unit": x_unit,
-            "log_x": log_x, "log_y": log_y, "widget": widget, "help": help, "group": group, "level": level,
+            "onto": onto, "log_x": log_x, "log_y": log_y, "widget": widget, "help": help, "group": group,
+            "level": level,
         }
     )  # fmt: skip
 

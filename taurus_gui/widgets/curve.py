@@ -188,7 +188,9 @@ class CurvePlot(Plot):
         for result, colour in zip(self.results, colours.curves * len(self.results), strict=False):
             self.bars[result.name].set_pen(pg.mkPen(colour, width=1))
             curve = self.curves[result.name]
-            curve.setPen(pg.mkPen(colour, width=1.2))
+            curve.setPen(pg.mkPen(colour, width=1.8 if result.onto else 1.2))
+            if result.onto:
+                continue
             curve.setSymbol("o")
             curve.setSymbolSize(4)
             curve.setSymbolPen(None)

@@ -68,6 +68,9 @@ class Readback(ValueDisplay):
 
     def __init__(self, item: Parameter, *, always: bool) -> None:
         super().__init__(item)
+        policy = self.label.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # so that nothing moves when it comes
+        self.label.setSizePolicy(policy)
         self._always = always
         self._differs = self._editing = False
         self._show_or_hide()

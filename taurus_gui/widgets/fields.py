@@ -146,13 +146,13 @@ class LineField(Field):
 
 
 class FileField(LineField):
-    """A path, typed or chosen; the file is read where the server runs."""
+    """A path or several, typed or chosen; files are read where the server runs."""
 
     def __init__(self, parameter: Parameter) -> None:
         super().__init__(parameter)
         button = QtWidgets.QToolButton()
         button.setText("…")
-        button.setToolTip("Choose a file")
+        button.setToolTip("Choose files" if parameter.ndim else "Choose a file")
         button.clicked.connect(self._browse)
         self.row.addWidget(button)
 
@@ -161,11 +161,14 @@ class FileField(LineField):
         return len(self.edit.text())
 
     def _browse(self) -> None:
-        path, _ = QtWidgets.QFileDialog.getOpenFileName(
-            self, self.parameter.label or self.parameter.name, self.edit.text()
-        )
-        if path:
-            self.restore(path)
+        title, present = self.parameter.label or self.parameter.name, self.edit.text().rpartition(", ")[2]
+        if self.parameter.ndim:
+            paths, _ = QtWidgets.QFileDialog.getOpenFileNames(self, title, present)
+        else:
+            path, _ = QtWidgets.QFileDialog.getOpenFileName(self, title, present)
+            paths = [path] if path else []
+        if paths:
+            self.restore(", ".join(paths))
             self.commit()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gumtree_core.interface import Action, Interface, Parameter, Result
-from taurus_gui.layout import boxes, display_kind, main_item, plots
+from taurus_gui.layout import boxes, display_kind, main_item, plot_places, plots
 from taurus_gui.live.model import DeviceModel
 from taurus_gui.live.source import Done, Reading, State
 from taurus_gui.qt import QtCore, QtWidgets
@@ -161,8 +161,8 @@ class DevicePanel(QtWidgets.QWidget):
         self._arranged = shown
         for plot in self.plots:
             self._drawings.removeWidget(plot)
-        for index, plot in enumerate(shown):
-            self._drawings.addWidget(plot, *((index, 0) if len(shown) <= 2 else divmod(index, 2)))
+        for plot, place in zip(shown, plot_places(len(shown)), strict=True):
+            self._drawings.addWidget(plot, *place)
         for plot in self.plots:
             plot.setVisible(plot in shown)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gumtree_core.interface import Action, Group, Interface, Parameter, Result
-from taurus_gui.layout import boxes, display_kind, distribute, field_kind, main_item, plots
+from taurus_gui.layout import boxes, display_kind, distribute, field_kind, main_item, plot_places, plots
 
 
 @pytest.mark.parametrize(
@@ -128,3 +128,21 @@ def test_a_device_without_numbers_has_none():
 )
 def test_cards_fill_columns_in_order_and_evenly(heights, columns, arranged):
     assert distribute(heights, columns) == arranged
+
+
+def test_a_fit_is_drawn_onto_its_data():
+    curve = Result("curve", "float", ndim=1, errors="curve_errors", x="x")
+    fit = Result("fit", "float", ndim=1, errors="fit_errors", x="fit_x", onto="curve")
+    other = Result("other", "float", ndim=1, onto="what is not there")
+    assert plots(Interface("region", results=(fit, curve, other))) == [[curve, fit], [other]]
+
+
+def test_of_an_odd_number_of_plots_the_first_takes_a_row():
+    assert plot_places(1) == [(0, 0, 1, 2)]
+    assert plot_places(2) == [(0, 0, 1, 2), (1, 0, 1, 2)]
+    assert plot_places(3) == [(0, 0, 1, 2), (1, 0, 1, 1), (1, 1, 1, 1)]
+    assert plot_places(4) == [(0, 0, 1, 1), (0, 1, 1, 1), (1, 0, 1, 1), (1, 1, 1, 1)]
+
+
+def test_several_runs_can_be_chosen_as_one_can():
+    assert field_kind(Parameter("runs", "run", ndim=1)) == "file"

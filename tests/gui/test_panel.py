@@ -399,3 +399,18 @@ def test_plots_with_something_to_show_have_the_room(shown):
     source.show(iq=Reading(None, quality="INVALID"))
     model.flush()
     assert visible() == ["cut", "sum"]
+
+
+def test_files_that_are_chosen_are_written_as_a_list(shown, monkeypatch):
+    interface = Interface("merge", parameters=(Parameter("curves", "run", label="Curves", ndim=1),))
+    panel, source, _ = shown(interface, curves=["/old/a.h5"])
+    asked = []
+
+    def choose(parent, title, present):
+        asked.append((title, present))
+        return ["/new/a.h5", "/new/b.h5"], ""
+
+    monkeypatch.setattr(QtWidgets.QFileDialog, "getOpenFileNames", choose)
+    panel.fields["curves"].findChild(QtWidgets.QToolButton).click()
+    assert asked == [("Curves", "/old/a.h5")]
+    assert source.writes == [("curves", ["/new/a.h5", "/new/b.h5"])]

@@ -420,7 +420,7 @@ def test_results_are_published_before_the_idle_state(device, events):
     assert events.of("total") == [3.0]
     assert events.of("progress")[-2:] == [50, 100]
     assert [lines[-1] for lines in events.of("log")] == ["first", "second"]
-    assert device.status() == "make_average is done."
+    assert device.status() == "Average it: done."
 
 
 def test_a_result_that_a_run_does_not_make_has_no_value_of_the_same_actions_last_run(device, wait_until):
