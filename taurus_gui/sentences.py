@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tango
@@ -33,6 +34,21 @@ def number(value: Any, format: str = "", kind: str = "float") -> str:
         return f"{float(value):.6g}"
     except (TypeError, ValueError, OverflowError):
         return str(value)
+
+
+def with_error(value: float, error: float) -> str:
+    """A number and its standard deviation, which has two digits.
+
+    >>> with_error(67.15271, 0.00612), with_error(118986, 345.2), with_error(1.61e-7, 2.2e-9)
+    ('67.1527 ± 0.0061', '118986 ± 345', '(1.610 ± 0.022)e-07')
+    """
+    if error < 1e-9 * abs(value):
+        return f"{value:.9g} ± {error:.1e}"
+    power = math.floor(math.log10(max(abs(value), error)))
+    power = power if power < -4 or power > 8 else 0
+    decimals = max(0, 1 - math.floor(math.log10(error)) + power)
+    text = f"{value / 10.0**power:.{decimals}f} ± {error / 10.0**power:.{decimals}f}"
+    return f"({text})e{power:+03d}" if power else text
 
 
 def with_unit(text: str, unit: str) -> str:

@@ -9,7 +9,14 @@ from taurus_gui.layout import Box, display_kind, field_kind
 from taurus_gui.qt import QtCore, QtWidgets
 from taurus_gui.theme import SPACE
 from taurus_gui.widgets.actions import ActionButton
-from taurus_gui.widgets.displays import Column, ColumnsTable, Display, Readback, make_display
+from taurus_gui.widgets.columns_table import Column, ColumnsTable
+from taurus_gui.widgets.displays import (
+    Display,
+    ErrorOf,
+    MeasuredDisplay,
+    Readback,
+    make_display,
+)
 from taurus_gui.widgets.fields import Field, make_field
 
 BUTTONS_A_ROW = 4
@@ -39,7 +46,7 @@ class Card(QtWidgets.QFrame):
     def __init__(self, box: Box, main: str = "") -> None:
         super().__init__()
         self.fields: dict[str, Field] = {}
-        self.displays: dict[str, Display | Column] = {}
+        self.displays: dict[str, Display | Column | ErrorOf] = {}
         self.buttons: dict[str, ActionButton] = {}
         self._main = main
         self._takes_height = any(display_kind(result) in ("log", "table") for result in box.results)
@@ -122,6 +129,8 @@ class Card(QtWidgets.QFrame):
 
     def _result_row(self, grid: QtWidgets.QGridLayout, result: Result, title: str) -> None:
         display = self.displays[result.name] = make_display(result)
+        if isinstance(display, MeasuredDisplay):
+            self.displays[result.errors] = display.error
         row = grid.rowCount()
         label = _row_label(result)
         if display_kind(result) in ("log", "table"):

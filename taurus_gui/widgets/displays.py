@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 
 from gumtree_core.interface import Parameter, Result
 from taurus_gui import theme
 from taurus_gui.layout import DisplayKind, display_kind
 from taurus_gui.live.source import Reading, State
 from taurus_gui.qt import QtCore, QtGui, QtWidgets
-from taurus_gui.sentences import value_text
+from taurus_gui.sentences import value_text, with_error
 
 NO_VALUE = "—"
 LOG_LINES = 500
@@ -61,6 +61,40 @@ class ValueDisplay(Display):
             self.label.style().unpolish(self.label)
             self.label.style().polish(self.label)
         self.label.setToolTip(reading.error or self.item.help)
+
+
+class MeasuredDisplay(ValueDisplay):
+    """A number with its standard deviation, which is another result; `error` shows the readings of that."""
+
+    def __init__(self, item: Result) -> None:
+        super().__init__(item)
+        self.error = ErrorOf(self)
+        self._reading = Reading()
+
+    def show_reading(self, reading: Reading) -> None:
+        """Show the value, and the error that is known."""
+        self._reading = reading
+        super().show_reading(reading)
+        value, error = reading.value, self.error.value
+        if value is not None and error is not None and math.isfinite(value) and 0 < error < math.inf:
+            self.label.setText(with_error(float(value), error))
+
+    def show_again(self) -> None:
+        """The error has changed."""
+        self.show_reading(self._reading)
+
+
+class ErrorOf:
+    """Takes the readings of an error for the display of the value."""
+
+    def __init__(self, display: MeasuredDisplay) -> None:
+        self._display = display
+        self.value: float | None = None
+
+    def show_reading(self, reading: Reading) -> None:
+        """Show it beside the value."""
+        self.value = None if reading.value is None else float(reading.value)
+        self._display.show_again()
 
 
 class Readback(ValueDisplay):
@@ -196,61 +230,6 @@ class TableDisplay(Display):
                 self.table.setItem(y, x, QtWidgets.QTableWidgetItem(value_text(single, value)))
 
 
-class ColumnsTable(QtWidgets.QTableWidget):
-    """Lists side by side: a row for each place in them."""
-
-    def __init__(self, items: Sequence[Result]) -> None:
-        super().__init__(0, len(items))
-        self.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QtWidgets.QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setHorizontalHeaderLabels([item.label or item.name for item in items])
-        self.verticalHeader().setVisible(False)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QtWidgets.QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(QtCore.Qt.AlignmentFlag.AlignLeft | QtCore.Qt.AlignmentFlag.AlignVCenter)
-        self.columns = {item.name: Column(self, place, item) for place, item in enumerate(items)}
-
-    def sizeHint(self) -> QtCore.QSize:
-        """All rows, up to a dozen."""
-        rows = min(max(self.rowCount(), 1), 12)
-        height = (
-            self.horizontalHeader().sizeHint().height() + rows * self.verticalHeader().defaultSectionSize()
-        )
-        return QtCore.QSize(300, height + 2 * self.frameWidth())
-
-    def minimumSizeHint(self) -> QtCore.QSize:
-        """As high as the size hint, so that a small place makes the panel scroll."""
-        return QtCore.QSize(200, self.sizeHint().height())
-
-
-class Column:
-    """One of the lists in a table."""
-
-    def __init__(self, table: ColumnsTable, place: int, item: Result) -> None:
-        self._table = table
-        self._place = place
-        self._single = dataclasses.replace(item, ndim=0)
-        self._length = 0
-
-    def show_reading(self, reading: Reading) -> None:
-        """Fill the column; the table is as long as its longest list."""
-        table, values = self._table, [] if reading.value is None else list(reading.value)
-        self._length = len(values)
-        rows = max(column._length for column in table.columns.values())
-        if rows != table.rowCount():
-            table.setRowCount(rows)
-            table.updateGeometry()
-        for row in range(rows):
-            text = value_text(self._single, values[row]) if row < len(values) else ""
-            cell = QtWidgets.QTableWidgetItem(text)
-            cell.setToolTip(text)
-            table.setItem(row, self._place, cell)
-
-
 class Lamp(QtWidgets.QWidget):
     """A round lamp in the colour of a Tango state."""
 
@@ -327,4 +306,6 @@ DISPLAYS: dict[DisplayKind, Callable[[Result | Parameter], Display]] = {
 
 def make_display(result: Result) -> Display:
     """The display for a result that is not a plot."""
+    if result.errors and not result.ndim and result.kind == "float":
+        return MeasuredDisplay(result)
     return DISPLAYS[display_kind(result)](result)

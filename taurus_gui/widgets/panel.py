@@ -13,8 +13,9 @@ from taurus_gui.theme import SPACE
 from taurus_gui.widgets.actions import ActionButton, question
 from taurus_gui.widgets.card import Card
 from taurus_gui.widgets.columns import CardColumns
+from taurus_gui.widgets.columns_table import Column
 from taurus_gui.widgets.curve import CurvePlot
-from taurus_gui.widgets.displays import Column, Display, StateChip
+from taurus_gui.widgets.displays import Display, ErrorOf, StateChip
 from taurus_gui.widgets.fields import Field
 from taurus_gui.widgets.image import ImagePlot
 from taurus_gui.widgets.trend import TrendPlot
@@ -39,7 +40,7 @@ class DevicePanel(QtWidgets.QWidget):
         super().__init__()
         self.model = model
         self.fields: dict[str, Field] = {}
-        self.displays: dict[str, Display | Column] = {}
+        self.displays: dict[str, Display | Column | ErrorOf] = {}
         self.buttons: dict[str, ActionButton] = {}
         self.plots: list[AnyPlot] = []
         self._with_plots = with_plots

@@ -414,3 +414,21 @@ def test_files_that_are_chosen_are_written_as_a_list(shown, monkeypatch):
     panel.fields["curves"].findChild(QtWidgets.QToolButton).click()
     assert asked == [("Curves", "/old/a.h5")]
     assert source.writes == [("curves", ["/new/a.h5", "/new/b.h5"])]
+
+
+def test_a_measured_number_is_shown_with_its_error(shown):
+    center = Result("center", "float", label="Centre", unit="deg", errors="center_errors")
+    errors = Result("center_errors", "float", unit="deg", hidden=True)
+    panel, source, model = shown(
+        Interface("region", results=(center, errors)), center=67.15271, center_errors=0.00612
+    )
+    label = panel.displays["center"].label
+    assert label.text() == "67.1527 ± 0.0061"
+
+    for error, text in ((0.3, "67.15 ± 0.30"), (float("nan"), "67.1527"), (None, "67.1527")):
+        source.show(center_errors=error)
+        model.flush()
+        assert label.text() == text
+    source.show(center=None, center_errors=0.3)
+    model.flush()
+    assert label.text() == "—"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.interface import Parameter, Result
-from taurus_gui.sentences import failure, number, value_text
+from taurus_gui.sentences import failure, number, value_text, with_error
 from taurus_gui.typed import parse, tip
 
 POSITION = Parameter("position", "float", label="Position", unit="mm", minimum=-200, maximum=800)
@@ -156,3 +156,19 @@ def test_the_tool_tip_tells_help_and_limits():
     parameter = Parameter("x", "float", unit="mm", minimum=-2, maximum=3, help="Where it is.")
 
     assert tip(parameter) == "Where it is.\n≥ -2 mm, ≤ 3 mm"
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (67.15271, 0.00612, "67.1527 ± 0.0061"),
+        (118986, 345.2, "118986 ± 345"),
+        (0.0, 0.5, "0.00 ± 0.50"),
+        (-3.0, 20.0, "-3 ± 20"),
+        (1.61e-7, 2.2e-9, "(1.610 ± 0.022)e-07"),
+        (5.12348e12, 1e9, "(5.1235 ± 0.0010)e+12"),
+        (1.0, 1e-20, "1 ± 1.0e-20"),
+    ],
+)
+def test_a_number_has_the_digits_that_its_error_allows(value, error, text):
+    assert with_error(value, error) == text
