@@ -22,7 +22,7 @@ MAX_SCRIPTS = 1000
 HISTORY = 50
 LOOK_PERIOD = 1.0
 """Seconds between two looks at the files for changes made beside the device."""
-_SCRIPT = {"name": "script", "kind": "choice", "label": "Script"}
+_SCRIPT = {"name": "script", "label": "Script"}
 
 
 class GumtreeScriptRepository(GumtreeDevice):

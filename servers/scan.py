@@ -131,7 +131,7 @@ class GumtreeScan(ScanAttributes):
         return self.published_value(name)[0]
 
     def _show_unit(self, name: str) -> None:
-        """Give positions the motor's unit, if it answers."""
+        """Give positions the motor's unit and name, if it answers."""
         try:
             unit = self._instrument.movable(name).unit
         except GumtreeError as error:
@@ -140,6 +140,7 @@ class GumtreeScan(ScanAttributes):
         with self.exclusive():
             for attribute in ("start_position", "stop_position", "positions"):
                 self.configure_attribute(attribute, unit=unit)
+            self.configure_attribute("positions", label=name)
 
     # commands
 

@@ -51,6 +51,7 @@ class PlotStack(QtWidgets.QWidget):
         self._shown: list[Interface] = []
         self.plots: list[tuple[int, AnyPlot]] = []
         self._choose = QtWidgets.QComboBox()
+        self._choose.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._stack = QtWidgets.QStackedWidget()
         self._choose.currentIndexChanged.connect(self._stack.setCurrentIndex)
         self._choose.textActivated.connect(self._keep)

@@ -143,7 +143,8 @@ class DevicePanel(QtWidgets.QWidget):
 
     def _rebuild_plots(self, interface: Interface) -> None:
         main = main_item(interface)
-        drawn = (plots(interface), main)
+        axes = {result.x for result in interface.results}
+        drawn = (plots(interface), [each for each in interface.results if each.name in axes], main)
         if not self._with_plots or drawn == self._drawn:
             return
         self._drawn = drawn

@@ -115,8 +115,22 @@ class NumberAxis(pg.AxisItem):
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         """The numbers; nothing at the ticks between."""
         if not self.logMode:
-            return super().tickStrings(values, scale, spacing)
+            return tick_texts([value * scale for value in values], spacing * scale)
         return [decade_text(value) if spacing else "" for value in values]
+
+
+def tick_texts(values: list[float], spacing: float) -> list[str]:
+    """Numbers that are so far apart, in digits that tell them from one another."""
+    largest = max(map(abs, values), default=0.0)
+    if not largest or not spacing:
+        return [f"{value:g}" for value in values]
+    top = math.floor(math.log10(largest) + 1e-9)
+    step = math.floor(math.log10(spacing) + 1e-9)
+    if not math.isclose(spacing / 10.0**step, round(spacing / 10.0**step)):  # such as 0.25
+        step -= 1
+    if -4 <= top < 7:
+        return [f"{value:.{max(0, -step)}f}" for value in values]
+    return [f"{value:.{max(0, top - step)}e}" if value else "0" for value in values]
 
 
 def decade_ticks(low: float, high: float) -> tuple[list[float], list[float]]:

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from gumtree_core.interface import Interface, Result
+from taurus_gui.live.fake import FakeSource
 from taurus_gui.live.source import Reading
 from taurus_gui.qt import QtCore
 from taurus_gui.widgets.curve import CurvePlot, drawable
 from taurus_gui.widgets.image import ImagePlot, levels
-from taurus_gui.widgets.plots import decade_text, decade_ticks
+from taurus_gui.widgets.panel import DevicePanel
+from taurus_gui.widgets.plots import decade_text, decade_ticks, tick_texts
 
 IQ = Result("iq", "float", label="I(q)", unit="1/cm", ndim=1, x="q", errors="e", log_x=True, log_y=True)
 CURVE = Interface(
@@ -247,3 +249,33 @@ def test_logarithmic_ticks_are_labelled_with_plain_numbers_where_there_is_room()
     assert len(between) == 12
 
     assert [decade_text(value) for value in decade_ticks(-6, 6)[0]][:3] == ["1e-06", "1e-05", "0.0001"]
+
+
+@pytest.mark.parametrize(
+    ("values", "spacing", "texts"),
+    [
+        ([0.0, 0.25, 0.5], 0.25, ["0.00", "0.25", "0.50"]),
+        ([-20, 0, 20], 20, ["-20", "0", "20"]),
+        ([3465244.0, 3465246.0], 2, ["3465244", "3465246"]),
+        ([0, 2e7, 4e7], 2e7, ["0", "2e+07", "4e+07"]),
+        ([1.0001e8, 1.0002e8], 1e4, ["1.0001e+08", "1.0002e+08"]),
+        ([1e-5, 1.5e-5], 5e-6, ["1.0e-05", "1.5e-05"]),
+        ([0.0], 1.0, ["0"]),
+    ],
+)
+def test_ticks_have_the_digits_that_tell_them_apart(values, spacing, texts):
+    assert tick_texts(values, spacing) == texts
+
+
+def test_the_axis_of_a_curve_follows_the_unit_of_its_attribute(follow, show):
+    counts = Result("counts", "float", label="Counts", ndim=1, x="positions")
+    before = Result("positions", "float", label="Positions", ndim=1, hidden=True)
+    after = Result("positions", "float", label="sample_x", unit="mm", ndim=1, hidden=True)
+    source = FakeSource(Interface("scan", results=(counts, before)))
+    model = follow(source)
+    panel = show(DevicePanel(model), 900, 600)
+    assert panel.plots[0].axes.getAxis("bottom").labelText == "Positions"
+
+    source.show_interface(Interface("scan", results=(counts, after)))
+    model.flush()
+    assert panel.plots[0].axes.getAxis("bottom").labelText == "sample_x (mm)"

@@ -152,6 +152,7 @@ def test_a_path_is_no_name_of_a_script(repository, folder):
 def test_the_commands_offer_the_scripts_as_choices(repository):
     argument = json.loads(repository.ui_hints)["commands"]["Source"]["argument"]
     assert argument["choices"] == list(repository.scripts)
+    assert "kind" not in argument  # a choice of an enumeration would be sent as a number
 
 
 def test_without_the_central_repository_the_scripts_stay_and_that_is_said(repository, folder, events):

@@ -248,6 +248,7 @@ def test_the_positions_get_the_unit_of_the_actuator(scan, wait_until):
     wait_until(lambda: scan.get_attribute_config("start_position").unit == "angstrom")
     scan.actuator = "sample_x"
     wait_until(lambda: scan.get_attribute_config("positions").unit == "mm")
+    wait_until(lambda: scan.get_attribute_config("positions").label == scan.actuator)
 
 
 @pytest.mark.parametrize(
