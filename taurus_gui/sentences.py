@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
+import numpy as np
 import tango
 
 from gumtree_core.errors import GumtreeError
@@ -70,6 +72,21 @@ def value_text(item: Parameter | Result, value: Any) -> str:
         return item.choices[index] if 0 <= index < len(item.choices) else str(index)
     if item.kind in ("float", "int"):
         return number(value, item.format, item.kind)
+    return str(value)
+
+
+def answer_text(value: Any) -> str:
+    """What a command has returned: lists, and objects in JSON, with a line for each part."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        try:
+            parts = json.loads(value) if value.startswith("{") else None
+        except ValueError:
+            parts = None
+        return "\n".join(f"{key}: {part}" for key, part in parts.items()) if parts else value.rstrip()
+    if isinstance(value, list | tuple | np.ndarray):
+        return "\n".join(str(each) for each in value)
     return str(value)
 
 

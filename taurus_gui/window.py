@@ -12,6 +12,7 @@ from taurus_gui.overview import Overview
 from taurus_gui.qt import QtCore, QtGui, QtWidgets, TaurusMainWindow
 from taurus_gui.theme import SPACE
 from taurus_gui.widgets.actions import BUSY
+from taurus_gui.widgets.answer import AnswerWindow
 from taurus_gui.widgets.device_tree import DeviceTree
 from taurus_gui.widgets.messages import Messages
 from taurus_gui.widgets.panel import DevicePanel
@@ -71,6 +72,9 @@ class InstrumentWindow(TaurusMainWindow):
         for model in self.models:
             model.failed.connect(lambda text, model=model: self.messages.add(model.label, text, error=True))
             model.informed.connect(lambda text, model=model: self.messages.add(model.label, text))
+            model.answered.connect(
+                lambda name, text, model=model: self._open(AnswerWindow(f"{model.label}: {name}", text))
+            )
         self.tree.chosen.connect(lambda index: self.tabs.setCurrentIndex(index + 1))
         self.tabs.currentChanged.connect(lambda index: self.tree.select(index - 1 if index else None))
 
@@ -161,9 +165,13 @@ class InstrumentWindow(TaurusMainWindow):
         widget = make(model.source.name)
         widget.setWindowTitle(model.label)
         widget.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+        widget.resize(700, 600)
+        self._open(widget)
+
+    def _open(self, widget: QtWidgets.QWidget) -> None:
+        """Show a window that goes with this one."""
         self.tools.append(widget)
         widget.destroyed.connect(lambda: self.tools.remove(widget))
-        widget.resize(700, 600)
         widget.show()
 
     def _chosen(self) -> DeviceModel:

@@ -9,6 +9,7 @@ from typing import Any
 from gumtree_core.interface import Interface
 from taurus_gui.live.source import Done, Reading, Source, State
 from taurus_gui.qt import QtCore
+from taurus_gui.sentences import answer_text
 
 FLUSH_PERIOD = 100
 """Milliseconds between two rounds of the timer; faster than that, nobody reads."""
@@ -27,6 +28,8 @@ class DeviceModel(QtCore.QObject):
     failed = QtCore.Signal(str)
     """A sentence for the message area."""
     informed = QtCore.Signal(str)
+    answered = QtCore.Signal(str, str)
+    """A command and its answer, where that is more than a sentence."""
 
     def __init__(self, source: Source, label: str, parent: QtCore.QObject | None = None) -> None:
         super().__init__(parent)
@@ -66,11 +69,14 @@ class DeviceModel(QtCore.QObject):
         self.source.write(name, value, lambda result: self._end(result, done))
 
     def call(self, name: str, argument: Any, done: Callable[[Done], None]) -> None:
-        """Call a command; a failure is also told in `failed`, a returned value in `informed`."""
+        """Call a command; a failure is also told in `failed`, an answer in `informed` or `answered`."""
 
         def end(result: Done) -> None:
-            if not result.error and result.value not in (None, "") and str(result.value):
-                self.informed.emit(f"{name}: {result.value}")
+            text = "" if result.error else answer_text(result.value)
+            if "\n" in text:
+                self.answered.emit(name, text)
+            elif text:
+                self.informed.emit(f"{name}: {text}")
             self._end(result, done)
 
         self.source.call(name, argument, end)

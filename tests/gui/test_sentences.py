@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import tango
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.interface import Parameter, Result
-from taurus_gui.sentences import failure, number, value_text, with_error
+from taurus_gui.sentences import answer_text, failure, number, value_text, with_error
 from taurus_gui.typed import parse, tip
 
 POSITION = Parameter("position", "float", label="Position", unit="mm", minimum=-200, maximum=800)
@@ -172,3 +173,20 @@ def test_the_tool_tip_tells_help_and_limits():
 )
 def test_a_number_has_the_digits_that_its_error_allows(value, error, text):
     assert with_error(value, error) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        ("", ""),
+        ("a word\n", "a word"),
+        (["one", "two"], "one\ntwo"),
+        (np.array([1.5, 2]), "1.5\n2.0"),
+        ('{"name": "sans", "version": 1}', "name: sans\nversion: 1"),
+        ("{no json", "{no json"),
+        (3, "3"),
+    ],
+)
+def test_an_answer_has_a_line_for_each_part(value, text):
+    assert answer_text(value) == text

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from taurus_gui import theme
+from taurus_gui.live.source import Done
 from taurus_gui.live.tango_source import TangoSource
 from taurus_gui.qt import QtGui, QtWidgets, mimetypes
 from taurus_gui.taurus_tools import model_name
@@ -171,3 +172,20 @@ def test_a_picture_that_cannot_be_saved_is_told(server, tmp_path):
     assert done.returncode == 1
     assert "SCREENSHOT_NOT_SAVED" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_long_answer_is_read_in_a_window_of_its_own(window, qtbot):
+    window.models[2].source.call = lambda name, argument, done: done(Done(value="first line\n\n    second"))
+    window.models[2].call("Source", "sans", lambda done: None)
+
+    (answer,) = window.tools
+    assert answer.isVisible()
+    assert answer.windowTitle() == "reduction: Source"
+    assert answer.text.toPlainText() == "first line\n\n    second"
+    assert not any("Source" in each for each in window.messages.sentences())
+    answer.close()
+    qtbot.waitUntil(lambda: window.tools == [], timeout=SOON)
+
+    window.models[2].source.call = lambda name, argument, done: done(Done(value="noted"))
+    window.models[2].call("Note", "x", lambda done: None)
+    assert window.messages.sentences()[-1].endswith("Note: noted")
