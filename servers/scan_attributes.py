@@ -132,7 +132,7 @@ class ScanAttributes(GumtreeDevice):
         unit="s",
         format="%.0f",
         doc="How long the scan will still take, learnt from its points so far.",
-        hint={"group": "progress"},
+        hint={"group": "progress", "widget": "duration"},
     )
     scan_number = published(
         "scan_number",

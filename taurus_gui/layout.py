@@ -10,7 +10,9 @@ from gumtree_core.interface import Action, Interface, Parameter, Result
 from taurus_gui.introspection import readable
 
 FieldKind = Literal["number", "choice", "bool", "text", "list", "file"]
-DisplayKind = Literal["value", "lamp", "progress", "log", "list", "table", "column", "curve", "image", "text"]
+DisplayKind = Literal[
+    "value", "lamp", "progress", "duration", "log", "list", "table", "column", "curve", "image", "text"
+]
 PLOTS = ("curve", "image")
 _MAIN_NAMES = ("position", "value")
 
@@ -52,6 +54,7 @@ def display_kind(result: Result) -> DisplayKind:
         "table": result.ndim == 2,
         "log": result.ndim == 1,
         "progress": numeric and result.ndim == 0,
+        "duration": numeric and result.ndim == 0,
         "text": True,
     }
     if fits.get(result.widget):

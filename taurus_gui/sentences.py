@@ -53,6 +53,19 @@ def with_error(value: float, error: float) -> str:
     return f"({text})e{power:+03d}" if power else text
 
 
+def duration(seconds: float) -> str:
+    """A time in the units that people use for so long a one.
+
+    >>> duration(8.4), duration(533), duration(4980), duration(200_000)
+    ('8 s', '8 min 53 s', '1 h 23 min', '2 d 7 h')
+    """
+    whole = max(0, round(seconds))
+    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // part} {smaller}"
+    return f"{whole} s"
+
+
 def with_unit(text: str, unit: str) -> str:
     """`text` and its unit, if it has one."""
     return f"{text} {unit}" if unit else text

@@ -10,7 +10,7 @@ from taurus_gui import theme
 from taurus_gui.layout import DisplayKind, display_kind
 from taurus_gui.live.source import Reading, State
 from taurus_gui.qt import QtCore, QtGui, QtWidgets
-from taurus_gui.sentences import value_text, with_error
+from taurus_gui.sentences import duration, value_text, with_error
 
 NO_VALUE = "—"
 LOG_LINES = 500
@@ -61,6 +61,21 @@ class ValueDisplay(Display):
             self.label.style().unpolish(self.label)
             self.label.style().polish(self.label)
         self.label.setToolTip(reading.error or self.item.help)
+
+
+class DurationDisplay(ValueDisplay):
+    """Seconds, in hours and minutes where they are many."""
+
+    def __init__(self, item: Result | Parameter) -> None:
+        super().__init__(item)
+        self.wide = True
+        self.label.setAlignment(QtCore.Qt.AlignmentFlag.AlignLeft | QtCore.Qt.AlignmentFlag.AlignVCenter)
+
+    def show_reading(self, reading: Reading) -> None:
+        """Show it in words."""
+        super().show_reading(reading)
+        if reading.value is not None and math.isfinite(reading.value):
+            self.label.setText(duration(float(reading.value)))
 
 
 class MeasuredDisplay(ValueDisplay):
@@ -298,6 +313,7 @@ DISPLAYS: dict[DisplayKind, Callable[[Result | Parameter], Display]] = {
     "text": ValueDisplay,
     "lamp": LampDisplay,
     "progress": ProgressDisplay,
+    "duration": DurationDisplay,
     "log": LogDisplay,
     "list": ValueDisplay,
     "table": TableDisplay,

@@ -432,3 +432,12 @@ def test_a_measured_number_is_shown_with_its_error(shown):
     source.show(center=None, center_errors=0.3)
     model.flush()
     assert label.text() == "—"
+
+
+def test_a_remaining_time_is_told_in_minutes(shown):
+    left = Result("left", "float", label="Remaining time", unit="s", widget="duration")
+    panel, source, model = shown(Interface("scan", results=(left,)), left=533.2)
+    assert panel.displays["left"].label.text() == "8 min 53 s"
+    source.show(left=Reading(None, quality="INVALID"))
+    model.flush()
+    assert panel.displays["left"].label.text() == "—"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gumtree_core.errors import GumtreeError
 from gumtree_core.interface import Parameter, Result
-from taurus_gui.sentences import answer_text, failure, number, value_text, with_error
+from taurus_gui.sentences import answer_text, duration, failure, number, value_text, with_error
 from taurus_gui.typed import parse, tip
 
 POSITION = Parameter("position", "float", label="Position", unit="mm", minimum=-200, maximum=800)
@@ -190,3 +190,18 @@ def test_a_number_has_the_digits_that_its_error_allows(value, error, text):
 )
 def test_an_answer_has_a_line_for_each_part(value, text):
     assert answer_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 s"),
+        (8.4, "8 s"),
+        (59.6, "1 min 0 s"),
+        (533, "8 min 53 s"),
+        (4980, "1 h 23 min"),
+        (2e5, "2 d 7 h"),
+    ],
+)
+def test_a_duration_is_told_as_people_do(seconds, text):
+    assert duration(seconds) == text
