@@ -12,7 +12,8 @@ import pytest
 from gumtree_core.data import Axis, Dataset, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import load
-from gumtree_core.files.nexus.nxcansas import INTENSITY_UNITS, read_nxcansas, write_nxcansas
+from gumtree_core.files.nexus.nxcansas import read_nxcansas, write_nxcansas
+from gumtree_core.files.nexus.nxcansas_fields import INTENSITY_UNITS
 
 PROVENANCE = {
     "script": "sans.py",
