@@ -267,7 +267,7 @@ class GumtreeReduction(ReductionAttributes):
     def _act(self, method: str) -> str:
         values, files = self._run(method, {}, Path(self.DataDirectory) if self.DataDirectory else None)
         self._show(values, progress=100.0)
-        self.publish(output_file=str(files[-1]) if files else "")
+        self.publish(output_file=str(files[0]) if files else "")
         return f"{self._label(method)}: done."
 
     def _label(self, method: str) -> str:

@@ -72,7 +72,11 @@ class ReductionAttributes(GumtreeDevice):
         hint={"group": "script", "widget": "progress"},
     )  # fmt: skip
     output_file = published(
-        "output_file", str, label="Saved as", doc="The newest file.", hint={"group": "results"}
+        "output_file",
+        str,
+        label="Saved as",
+        doc="The file of the result; the log names all.",
+        hint={"group": "results"},
     )
     log = published(
         "log",

@@ -11,6 +11,8 @@ from taurus_gui.sentences import value_text, with_unit
 from taurus_gui.taurus_tools import mime_data
 from taurus_gui.widgets.displays import lamp_icon
 
+LEAST_WIDTH = 220
+"""Room for names and values, in pixels; a small window takes it from the plots."""
 RIGHT = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
 
 
@@ -30,6 +32,7 @@ class DeviceTree(QtWidgets.QTreeWidget):
         self.setRootIsDecorated(False)
         self.setIndentation(12)
         self.setIconSize(QtCore.QSize(14, 14))
+        self.setMinimumWidth(LEAST_WIDTH)
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QtWidgets.QHeaderView.ResizeMode.Stretch)

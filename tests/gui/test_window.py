@@ -189,3 +189,9 @@ def test_a_long_answer_is_read_in_a_window_of_its_own(window, qtbot):
     window.models[2].source.call = lambda name, argument, done: done(Done(value="noted"))
     window.models[2].call("Note", "x", lambda done: None)
     assert window.messages.sentences()[-1].endswith("Note: noted")
+
+
+def test_in_a_small_window_the_devices_stay_readable(window, qtbot):
+    window.resize(900, 600)
+    QtWidgets.QApplication.processEvents()
+    assert window.tree.width() >= 220
