@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from gumtree_core.reduction.corrections.sensitivity import sensitivity
 from gumtree_core.reduction.corrections.transmission import at_angle
 from gumtree_core.reduction.detector.geometry import Geometry, geometry, image, number
 from gumtree_core.reduction.detector.masks import of_run, share
+from gumtree_core.reduction.detector.pixels import QMap
 from gumtree_core.reduction.integration import (
     Plan,
     annulus,
@@ -35,7 +37,9 @@ from gumtree_core.reduction.small_angle.sans import (
     beam_center,
     belong_together,
     of_each_pixel,
+    over_q,
     resolution,
+    resolution_of_pixels,
     said_of,
     thickness,
 )
@@ -141,6 +145,9 @@ class SansReduction(Script):
     spacing: Literal["linear", "logarithmic"] = parameter("linear", label="Spacing")
     weighting: Literal["area", "inverse variance"] = parameter("area", label="Weighting")
     columns: bool = parameter(False, label="Columns of text too", help="Saved beside NXcanSAS: q, I, dI, dq.")
+    save_pattern: bool = parameter(
+        False, label="I(qx, qy) too", help="The corrected pattern, saved beside I(q)."
+    )
 
     cuts = group("Sectors and cuts", folded=True)
     sector_width: float = parameter(
@@ -219,6 +226,8 @@ class SansReduction(Script):
             self._reduce()
         name = Path(self.sample.name).stem
         self.save_curve(self.iq, f"{name}_iq", columns=self.columns)
+        if self.save_pattern:
+            self.save_curve(self.pattern, f"{name}_iqxqy", columns=self.columns, part="iqxqy")
         for part in {"iphi", "along_cut"} & self.results().keys():
             self.save_as(write_columns, getattr(self, part), f"{name}_{part}.txt", part=part)
 
@@ -242,10 +251,11 @@ class SansReduction(Script):
         centimetres = float(thickness(run, self.thickness).values) if scaled else 0.0
         if scaled:
             pattern = (pattern / self._scale(detector, wavelength, centimetres)).to("1/cm")
-        self.pattern = pattern
+        steps = self._steps(detector, centimetres)
+        self.pattern = self._map(pattern, detector, wavelength, steps)
 
         self.progress(0.8, "Averages over rings")
-        steps = self._steps(detector, centimetres)
+        steps += self._averages()
         self.iq = self._curve(pattern, detector, wavelength, steps)
         self._cuts(pattern, detector, wavelength, steps)
         self.log(f"Done: {'; '.join(steps)}.")
@@ -410,6 +420,19 @@ class SansReduction(Script):
         q_map, both = detector.q_map(wavelength), width < 180
         return sector(q_map, axis, self.sector_angle, width, both_sides=both, split=self.split_pixels)
 
+    def _map(self, pattern: Dataset, detector: Geometry, wavelength: float, steps: list[str]) -> Dataset:
+        """I(qx, qy), with what was done and what is known of it."""
+        run, q_map = self.sample, self._q_map(detector, wavelength)
+        metadata = said_of(run, detector, self.transmission, self.thickness) | {"steps": "\n".join(steps)}
+        if self.save_pattern:
+            with suppress(GumtreeError):  # told with the curve
+                metadata |= resolution_of_pixels(run, detector, q_map)
+        return over_q(pattern, q_map).replace(title=run.text("run/title") or "I(qx, qy)", metadata=metadata)
+
+    @prepared
+    def _q_map(self, detector: Geometry, wavelength: float) -> QMap:
+        return detector.q_map(wavelength)
+
     def _curve(self, pattern: Dataset, detector: Geometry, wavelength: float, steps: list[str]) -> Dataset:
         """I(q), with what was done and what is known of it."""
         plan = self._plan(detector, wavelength, self.sector_width)
@@ -483,7 +506,9 @@ class SansReduction(Script):
             steps.append(f"absolute scale from {self.standard.name} ({name}, {10 * own:g} mm), {thick}")
         elif self.direct_beam is not None:
             steps.append(f"absolute scale from {self.direct_beam.name}, {thick}")
-        if self.sector_width < 360 or self.split_pixels:
-            steps.append(f"sector of {self.sector_width:g} deg about {self.sector_angle:g} deg")
-        steps.append(f"average over {self.bins} {self.spacing} bins by {self.weighting}")
         return steps
+
+    def _averages(self) -> list[str]:
+        whole = self.sector_width == 360 and not self.split_pixels
+        sector = [] if whole else [f"sector of {self.sector_width:g} deg about {self.sector_angle:g} deg"]
+        return [*sector, f"average over {self.bins} {self.spacing} bins by {self.weighting}"]

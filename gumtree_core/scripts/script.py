@@ -129,13 +129,25 @@ class Script:
         self._output = output
         self._report = report
 
-    def save_curve(self, curve: Dataset, name: str, *, columns: bool = False) -> None:
-        """Save a reduced curve as NXcanSAS with its provenance, if there is a host that wants files.
+    def save_curve(self, curve: Dataset, name: str, *, columns: bool = False, part: str = "") -> None:
+        """Save a reduced curve or map as NXcanSAS with its provenance, if there is a host that wants files.
 
         The file is `name`.h5 in the host's folder, or the one file that the host has named; if its name ends
-        with .txt or .dat, it is columns of text. With `columns`, there is such a file beside NXcanSAS. An
-        existing file is never overwritten: a number is added to the name. Plain use in a notebook and live
-        updates save nothing.
+        with .txt or .dat, it is columns of text. With `columns`, there is such a file beside NXcanSAS: .txt
+        of a curve, .dat of a map, as SasView knows them. An existing file is never overwritten: a number is
+        added to the name. Plain use in a notebook and live updates save nothing.
+
+        Parameters
+        ----------
+        curve
+            Over q, or, in two dimensions, over qx and qy, which are its axes.
+        part
+            What is added to the name that the host has given, where a script saves several.
+
+        Raises
+        ------
+        GumtreeError
+            NO_CURVE, UNIT_MISMATCH, FILE_NOT_WRITABLE.
         """
         from gumtree_core.files.formats.columns import SUFFIXES, write_columns
         from gumtree_core.files.nexus.nxcansas import write_nxcansas
@@ -143,13 +155,13 @@ class Script:
 
         if self._output is None:
             return
-        one_file = self._output.suffix and not self._output.is_dir()
-        path = self._output if one_file else self._output / f"{name}.h5"
+        path = self._place(f"{name}{self._output.suffix if self._one_file() else '.h5'}", part)
         made_by = provenance(self, Path(inspect.getfile(type(self)))).as_dict()
         write = write_columns if path.suffix in SUFFIXES else write_nxcansas
         files: tuple[Path, ...] = (write(path, curve, provenance=made_by),)
         if columns and write is write_nxcansas:
-            files = (write_columns(files[0].with_suffix(".txt"), curve, provenance=made_by), *files)
+            beside = files[0].with_suffix(SUFFIXES[curve.ndim - 1])
+            files = (write_columns(beside, curve, provenance=made_by), *files)
         for file in files:
             self.log(f"Saved {file}")
         self.saved = (*self.saved, *files)
@@ -174,14 +186,21 @@ class Script:
 
         if self._output is None:
             return
-        path = self._output / name
-        if self._output.suffix and not self._output.is_dir():
-            ending = f"_{part}" if part else ""
-            path = self._output.with_name(f"{self._output.stem}{ending}{Path(name).suffix}")
         made_by = provenance(self, Path(inspect.getfile(type(self)))).as_dict()
-        file = write(path, content, provenance=made_by, **options)
+        file = write(self._place(name, part), content, provenance=made_by, **options)
         self.log(f"Saved {file}")
         self.saved = (*self.saved, file)
+
+    def _one_file(self) -> bool:
+        """Whether the host has named a file, not a folder."""
+        return self._output is not None and bool(self._output.suffix) and not self._output.is_dir()
+
+    def _place(self, name: str, part: str) -> Path:
+        """Where a file goes: under its own name, or that of the file that the host has named."""
+        output = self._output or Path()
+        if not self._one_file():
+            return output / name
+        return output.with_name(f"{output.stem}{f'_{part}' if part else ''}{Path(name).suffix}")
 
     @classmethod
     def live_action(cls) -> str:

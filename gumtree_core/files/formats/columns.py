@@ -1,4 +1,4 @@
-"""Reduced curves as columns of text, for programs that read nothing else."""
+"""Reduced curves and maps as columns of text, for programs that read nothing else."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files.maps import is_map
 from gumtree_core.files.saving import save_new
 
 SUFFIXES = (".txt", ".dat")
@@ -22,6 +23,7 @@ def write_columns(
     """Write q, I, dI and, if it is known, dq; whole or not at all, and never over another file.
 
     Lines that begin with # say what the columns are and how the curve was made. Masked points are left out.
+    A map over qx and qy is written as `map_columns.write_map_columns` does.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ def write_columns(
         Where it goes; if there is a file already, a number is added to the name.
     curve
         (q,), or of another dimension, with errors and an axis of that name, which the first column is called
-        by. Its metadata may have `dq`, or `d` and that name, a Dataset along it, and `steps`.
+        by; or a map. Its metadata may have `dq`, or `d` and that name, a Dataset along it, and `steps`.
     provenance
         Script, commit and input files are named in the head.
     symbol
@@ -45,9 +47,15 @@ def write_columns(
     GumtreeError
         NO_CURVE, FILE_NOT_WRITABLE.
     """
+    if is_map(curve):
+        from gumtree_core.files.formats.map_columns import write_map_columns
+
+        return write_map_columns(path, curve, provenance=provenance)
     if curve.ndim != 1 or curve.dims[0] not in curve.axes:
         raise GumtreeError(
-            "NO_CURVE", f"{curve.name} is no curve: it has {curve.sizes}, axes {[*curve.axes]}."
+            "NO_CURVE",
+            f"{curve.name} is no curve and no map over qx and qy: it has {curve.sizes}, axes {[*curve.axes]}"
+            "; give one dimension with an axis of its name, or two and the axes qx and qy.",
         )
     x = curve.dims[0]
     axis = curve.axes[x]

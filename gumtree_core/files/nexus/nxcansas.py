@@ -16,9 +16,10 @@ import h5py
 
 from gumtree_core.data import Dataset
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files.maps import is_map
 from gumtree_core.files.nexus.nxcansas_curve import read_curve, write_curve
 from gumtree_core.files.nexus.nxcansas_fields import text, unit, write_numbers
-from gumtree_core.files.nexus.nxcansas_map import holds_map, is_map, read_map, write_map
+from gumtree_core.files.nexus.nxcansas_map import holds_map, read_map, write_map
 from gumtree_core.files.run import Run, Value
 from gumtree_core.files.saving import save_new
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gumtree_core.data import Axis, Dataset
+from gumtree_core.files.maps import beside, coordinate
 from gumtree_core.files.nexus.nxcansas_curve import PIXELS
 from gumtree_core.files.nexus.nxcansas_fields import (
     PACKED,
@@ -39,11 +40,6 @@ ALONG = "along"
 """Our own attribute of a component that varies along one dimension only: the name of that."""
 
 
-def is_map(data: Dataset) -> bool:
-    """Whether a Dataset has two dimensions and the axes `qx` and `qy`."""
-    return data.ndim == 2 and {"qx", "qy"} <= data.axes.keys()
-
-
 def write_map(data: h5py.Group, image: Dataset) -> None:
     """Write I(qx, qy), with `dqx`, `dqy`, `dq` and `pixels` of the metadata.
 
@@ -56,11 +52,11 @@ def write_map(data: h5py.Group, image: Dataset) -> None:
     data.attrs.update(axes=[".", "."], I_axes="Qx,Qy", Q_indices=both, Mask_indices=both)
     data.attrs[DIMENSIONS] = list(image.dims)
     said = image.axes["qx"].unit
-    axes = {name: image.axes[name].to(said) for name in COMPONENTS if name in image.axes}
-    vector = {name: everywhere(axis.centers, axis.dims or (), image) for name, axis in axes.items()}
+    vector = {name: coordinate(image, name, said) for name in COMPONENTS if name in image.axes}
     write_q(data, "Q", np.sqrt(sum(each**2 for each in vector.values())), said, **PACKED)
-    for name, axis in axes.items():
-        field = write_q(data, COMPONENTS[name], vector[name], said, **PACKED)
+    for name, values in vector.items():
+        axis = image.axes[name].to(said)
+        field = write_q(data, COMPONENTS[name], values, said, **PACKED)
         data.attrs[f"{COMPONENTS[name]}_indices"] = both
         if axis.dims is not None and len(axis.dims) == 1:
             field.attrs[ALONG] = axis.dims[0]
@@ -77,8 +73,8 @@ def write_map(data: h5py.Group, image: Dataset) -> None:
 
 def _write_metadata(data: h5py.Group, image: Dataset, said: str) -> None:
     for name, field in RESOLUTIONS.items():
-        if (spread := beside(image, name)) is not None:
-            write_q(data, field, everywhere(spread.to(said).values, spread.dims, image), said, **PACKED)
+        if (spread := beside(image, name, said)) is not None:
+            write_q(data, field, spread, said, **PACKED)
     if "Qdev" in data:
         data["Q"].attrs["resolutions"] = "Qdev"
     if "Qxdev" in data and "Qydev" in data:
@@ -86,20 +82,7 @@ def _write_metadata(data: h5py.Group, image: Dataset, said: str) -> None:
         for name in ("Qx", "Qy"):
             data[name].attrs["resolutions"] = ["Qxdev", "Qydev"]
     if (pixels := beside(image, "pixels")) is not None:
-        data.create_dataset(PIXELS, data=everywhere(pixels.values, pixels.dims, image), **PACKED)
-
-
-def beside(image: Dataset, name: str) -> Dataset | None:
-    """A Dataset of the metadata that runs along dimensions of the image, or is one number for all of it."""
-    value = image.metadata.get(name)
-    return value if isinstance(value, Dataset) and value.sizes.items() <= image.sizes.items() else None
-
-
-def everywhere(values: Array, dims: tuple[str, ...], image: Dataset) -> Array:
-    """Values that run along some dimensions of an image, at each pixel of it."""
-    turned = np.transpose(values, [dims.index(name) for name in image.dims if name in dims])
-    shape = [length if name in dims else 1 for name, length in image.sizes.items()]
-    return np.broadcast_to(turned.reshape(shape), image.shape)
+        data.create_dataset(PIXELS, data=pixels, **PACKED)
 
 
 def holds_map(data: h5py.Group) -> bool:

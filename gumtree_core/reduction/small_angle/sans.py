@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gumtree_core.data import Dataset, scalar
+from gumtree_core.data import Axis, Dataset, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
 from gumtree_core.files.run import Value
@@ -23,6 +23,7 @@ from gumtree_core.reduction.detector.geometry import (
     image,
     number,
 )
+from gumtree_core.reduction.detector.pixels import QMap
 from gumtree_core.reduction.integration import Plan, Weighting
 from gumtree_core.reduction.integration.resolution import Pinholes
 from gumtree_core.reduction.small_angle.absolute import thickness_in_cm, unattenuated
@@ -249,7 +250,33 @@ def resolution(run: Run, detector: Geometry, q: Array) -> Dataset:
     GumtreeError
         KEY_MISSING, BAD_GEOMETRY where the run does not say enough.
     """
-    pinholes = Pinholes(
+    return Dataset(_pinholes(run, detector).around(q), dims=("q",), unit="1/angstrom")
+
+
+def over_q(pattern: Dataset, q_map: QMap) -> Dataset:
+    """A pattern, (y, x), with qx, qy and qz of its pixels as axes."""
+    components = {"qx": q_map.qx, "qy": q_map.qy, "qz": q_map.qz}
+    axes = {name: Axis(values, "1/angstrom", pattern.dims) for name, values in components.items()}
+    return pattern.with_axes(**axes)
+
+
+def resolution_of_pixels(run: Run, detector: Geometry, q_map: QMap) -> dict[str, Dataset]:
+    """Standard deviations `dqx` and `dqy` at each pixel, (y, x); as `resolution`.
+
+    Raises
+    ------
+    GumtreeError
+        KEY_MISSING, BAD_GEOMETRY where the run does not say enough.
+    """
+    spread = _pinholes(run, detector).components(q_map)
+    return {
+        name: Dataset(values, dims=("y", "x"), unit="1/angstrom")
+        for name, values in zip(("dqx", "dqy"), spread, strict=True)
+    }
+
+
+def _pinholes(run: Run, detector: Geometry) -> Pinholes:
+    return Pinholes(
         wavelength=number(run, "instrument/wavelength", "angstrom"),
         wavelength_spread=number(run, "instrument/wavelength_spread", ""),
         collimation=number(run, "instrument/collimation_length", "mm"),
@@ -258,7 +285,6 @@ def resolution(run: Run, detector: Geometry, q: Array) -> Dataset:
         sample_aperture=number(run, "instrument/sample_aperture", "mm"),
         pixel_size=detector.pixel_size_x,
     )
-    return Dataset(pinholes.around(q), dims=("q",), unit="1/angstrom")
 
 
 def said_of(run: Run, detector: Geometry, transmission: Dataset, millimetres: float) -> dict[str, Value]:
