@@ -29,21 +29,29 @@ MOST = 500_000_000
 def inspect(file: str, view: str, everything: bool) -> None:
     """Show what a data file holds, under the names that scripts use, and where it stands in the file.
 
-    FILE may be FILE::ENTRY, for one of several runs in a file.
+    FILE may be FILE::ENTRY, for one of several runs in a file; FILE@7 or FILE@3-9, for points of a scan; and
+    A+B, for runs added.
     """
     from gumtree_core.files import load
+    from gumtree_core.files.addresses import files
 
     console = Console()
     if not console.is_terminal:  # a key is on one line for grep
         console.width = WIDTH
     try:
-        _show_run(console, Path(file).name, load(file), view)
+        run = load(file)
+        _show_run(console, run.name if run.parts else Path(file).name, run, view)
     except GumtreeError as error:
         if not everything or error.reason not in ("FILE_FORMAT_UNKNOWN", "SEVERAL_RUNS"):
             raise
         console.print(Text(error.message, "red"))
-    if everything:
-        _show_contents(console, Path(file.partition("::")[0]).expanduser())
+    if not everything:
+        return
+    paths = files(file)
+    if not paths:
+        raise GumtreeError("FILE_MISSING", f"{file} is no file whose items could be shown; leave out --all.")
+    for path in dict.fromkeys(paths):
+        _show_contents(console, path)
 
 
 def _show_run(console: Console, name: str, run: Run, view: str) -> None:
@@ -84,7 +92,7 @@ def _show_contents(console: Console, path: Path) -> None:
     from gumtree_core.files.dictionaries.contents import contents
 
     columns = (Column("path", overflow="fold"), "type", "unit", "value")
-    table = Table(*columns, box=SIMPLE, title="All items of the file", title_justify="left")
+    table = Table(*columns, box=SIMPLE, title=Text(f"All items of {path.name}"), title_justify="left")
     for each in contents(path):
         table.add_row(*map(Text, (each.path, each.what, each.unit, each.value)))
     console.print(table)

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from gumtree_core.commands import gumtree
 from gumtree_core.errors import GumtreeError
+from gumtree_core.files import Run
 
 
 @pytest.fixture
@@ -73,6 +74,34 @@ def test_all_items_are_shown_and_links_are_not_followed(file):
     assert line(lines, "/entry1/elsewhere", "link to /etc/passwd::/")
     assert line(lines, "/entry1/alias", "link to /entry1/data")
     assert line(lines, "/entry1/sample/name", "text", "LaB6")
+
+
+def test_points_of_a_scan_show_all_items_of_their_file(file):
+    assert line(shown(f"{file}@1", "--all"), "/entry1/data/data", "int64 2 x 2 x 3")
+    added = shown(f"{file}@0-1", "--all")
+    assert line(added, "detector/counts", "6 to 16")
+    assert line(added, "/entry1/data/data")
+
+
+def test_runs_that_are_added_show_the_items_of_each_file(file, tmp_path):
+    other = tmp_path / "other+1.h5"
+    other.write_bytes(file.read_bytes())
+    with h5py.File(other, "a") as out:
+        out["entry1/only_here"] = 1
+    lines = shown(f"{file}+{other}", "--all")
+
+    assert "run.h5+other+1.h5: echidna" in lines[0]
+    assert line(lines, "All items of run.h5")
+    assert line(lines, "All items of other+1.h5")
+    assert sum("/entry1/data/data" in each and "int64" in each for each in lines) == 2
+    assert line(lines, "/entry1/only_here")
+
+
+def test_what_is_no_file_has_no_items(monkeypatch):
+    monkeypatch.setattr("gumtree_core.files._live", lambda scheme, address: Run({}, format="live"))
+    with pytest.raises(GumtreeError, match=r"live:system is no file.*leave out --all") as refused:
+        shown("live:system", "--all")
+    assert refused.value.reason == "FILE_MISSING"
 
 
 def test_the_items_of_a_file_of_no_known_format_are_shown(tmp_path):
