@@ -33,7 +33,9 @@ def add_runs(runs: Sequence[Run]) -> Run:
 
     Counts stay those of their files: each keeps its own source of errors, and its mask masks the sum. What
     belongs to the configuration (detector, instrument, slits, choppers, thickness) has to agree to 0.1 %.
-    Of the rest the sum knows what agrees, texts one behind the other where they differ, no numbers that do.
+    Of the rest the sum knows what agrees, and no numbers that differ. It has the title of the first, as plots
+    and programs show it; other texts that differ (samples, numbers, users) stand one behind the other, so
+    that none is passed over.
 
     Raises
     ------
@@ -119,6 +121,8 @@ def _common(key: str, values: Sequence[Value], names: Sequence[str]) -> Value | 
                 f"{key} is {_told(first)} in {names[0]} and {_told(value)} in {name}; add runs of one "
                 "configuration.",
             )
+        if key == "run/title":
+            return first
         if not all(isinstance(each, str) for each in values):
             return None
         if key == "run/start_time":

@@ -79,6 +79,17 @@ def test_the_sum_says_what_it_is_and_from_which_files(spice):
     assert both["sample/name"] == "carbon"
 
 
+def test_the_sum_has_the_title_of_the_first_and_tells_all_other_texts_that_differ(spice):
+    one, other = spice("a.xml", 1), spice("b.xml", 7)
+    text = other.read_text().replace("a test", "again").replace("carbon", "glassy carbon")
+    other.write_text(text)
+    both = load(f"{one}+{other}")
+
+    assert both["run/title"] == "a test"
+    assert both["run/number"] == "1 + 7"
+    assert both["sample/name"] == "carbon + glassy carbon"
+
+
 def test_a_file_is_not_added_to_itself_nor_to_its_copy(spice, tmp_path):
     one, copy = spice("a.xml"), tmp_path / "copy.xml"
     copy.write_bytes(one.read_bytes())
