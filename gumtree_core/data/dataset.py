@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
@@ -12,18 +12,18 @@ import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
-from gumtree_core.data import checks, display, units
+from gumtree_core.data import checks, units
 from gumtree_core.data.axis import Axis, place, read_only
 from gumtree_core.data.content import Content
+from gumtree_core.data.describing import Describing
 from gumtree_core.data.expressions.deferring import binary
 from gumtree_core.data.expressions.fusion import OPERATIONS, Pending
-from gumtree_core.data.mathematics import arithmetic, numpy_functions
-from gumtree_core.data.metadata import follow
+from gumtree_core.data.mathematics import arithmetic
 from gumtree_core.data.methods import Methods
 from gumtree_core.data.past import History, limited, lines
-from gumtree_core.data.propagation.selection import Array, Shape, rearrange
+from gumtree_core.data.propagation.selection import Array, Shape
 from gumtree_core.data.propagation.uncertainty import Floats, Uncertainty
-from gumtree_core.data.shaping import indexing
+from gumtree_core.data.protocols import Protocols
 from gumtree_core.errors import GumtreeError
 
 
@@ -62,7 +62,7 @@ def _operator(function: np.ufunc, plain: Any, swapped: Any) -> tuple[Any, Any]:
     return forward, backward
 
 
-class Dataset(Methods, NDArrayOperatorsMixin):
+class Dataset(Methods, Describing, Protocols, NDArrayOperatorsMixin):
     """Values with all that belongs to them.
 
     A Dataset is never changed: each operation gives a new one, and slices, axes and masks share memory where
@@ -331,185 +331,6 @@ class Dataset(Methods, NDArrayOperatorsMixin):
             return f"{self.values.item():.6g}"
         return f"Dataset({', '.join(f'{d}: {n}' for d, n in self.sizes.items())})"
 
-    def replace(
-        self,
-        *,
-        title: str | None = None,
-        unit: str | None = None,
-        axes: Mapping[str, Any] | None = None,
-        masks: Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        history: Sequence[str] | None = None,
-    ) -> Dataset:
-        """Describe the same values and errors anew; what is left out stays. `unit` renames, `to` converts.
-
-        Raises
-        ------
-        GumtreeError
-            As the constructor does.
-        """
-        parts: Parts = {}
-        if unit is not None:
-            parts["unit"] = units.canonical(unit)
-        if axes is not None:
-            parts["axes"] = {name: place(axis, name, self._dims, self.shape) for name, axis in axes.items()}
-        if masks is not None:
-            parts["masks"] = {n: checks.mask(m, n, self._dims, self.shape) for n, m in masks.items()}
-        if metadata is not None:
-            parts["metadata"] = dict(metadata)
-        if title is not None:
-            parts["title"] = title
-        if history is not None:
-            parts["history"] = tuple(history)
-        return self.derive(**parts)
-
-    def with_axes(self, **axes: Any) -> Dataset:
-        """Add or exchange axes."""
-        return self.replace(axes={**self.raw_axes, **axes})
-
-    def with_masks(self, **masks: Any) -> Dataset:
-        """Add or exchange masks; a masked element takes no part in reductions."""
-        return self.replace(masks={**self.masks, **masks})
-
-    def with_metadata(self, **metadata: Any) -> Dataset:
-        """Add or exchange metadata."""
-        return self.replace(metadata={**self._metadata, **metadata})
-
-    def noted(self, entry: str) -> Dataset:
-        """Add a line to the history."""
-        return self.replace(history=(*self.history, entry))
-
-    def as_axis(self) -> Axis:
-        """Use the values as coordinates."""
-        return Axis(self.values, self._unit, self._dims, self.errors, self._title)
-
-    def with_variances(self, variances: npt.ArrayLike, source: str = "") -> Dataset:
-        """Give the values new errors, each independent of all others; what they had before is forgotten.
-
-        Parameters
-        ----------
-        variances
-            Squared standard deviations in the shape of the values.
-        source
-            As in the constructor.
-
-        Raises
-        ------
-        GumtreeError
-            BAD_VARIANCES.
-        """
-        spread = checks.variances(variances, self.values, self.mask, self.title)
-        history = (*self.history, "errors given anew")
-        return self.derive(uncertainty=Uncertainty.of(spread, source), history=history)
-
-    def without_errors(self) -> Dataset:
-        """Take the values as exact."""
-        return self.derive(uncertainty=Uncertainty(), history=(*self.history, "errors left out"))
-
-    def to(self, unit: str) -> Dataset:
-        """Convert to another unit.
-
-        Raises
-        ------
-        GumtreeError
-            UNIT_MISMATCH, UNKNOWN_UNIT.
-        """
-        return arithmetic.convert(self, unit)
-
-    def rename(self, **names: str) -> Dataset:
-        """Rename dimensions, and axes of the same name.
-
-        Raises
-        ------
-        GumtreeError
-            UNKNOWN_DIMENSION, BAD_DIMENSIONS.
-        """
-        for old in names:
-            indexing.position(self, old)
-        dims = tuple(names.get(name, name) for name in self._dims)
-        checks.unique(dims)
-        axes = {names.get(name, name): axis.renamed(names) for name, axis in self.raw_axes.items()}
-        old_sizes = {name: self.sizes[name] for name in names}
-        metadata = follow(self._metadata, old_sizes, lambda value: _renamed(value, names))
-        return self.derive(dims=dims, axes=axes, metadata=metadata)
-
-    def transpose(self, *dims: str) -> Dataset:
-        """Order the dimensions anew, all or reversed; a view.
-
-        Raises
-        ------
-        GumtreeError
-            BAD_DIMENSIONS.
-        """
-        order = dims or self._dims[::-1]
-        if sorted(order) != sorted(self._dims):
-            raise GumtreeError("BAD_DIMENSIONS", f"{self.name} has the dimensions {self._dims}, not {order}.")
-        places = [self._dims.index(name) for name in order]
-        return self.derive(
-            values=rearrange(self.values, places),
-            dims=tuple(order),
-            uncertainty=self.uncertainty.rearranged(places),
-            masks={name: rearrange(mask, places) for name, mask in self.raw_masks.items()},
-        )
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.values, dtype=dtype, copy=copy)
-
-    def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        return numpy_functions.apply_ufunc(function, method, inputs, options)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        return numpy_functions.apply(function, args, options)
-
-    def __getitem__(self, key: Any) -> Dataset:
-        return indexing.get(self, key)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise GumtreeError(
-            "READ_ONLY", f"{self.name} is never changed; use numpy.where(condition, value, data), or mask."
-        )
-
-    def __len__(self) -> int:
-        if not self._dims:
-            raise TypeError("a scalar Dataset has no length")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Dataset]:
-        return (self[k] for k in range(len(self)))
-
-    def _item(self) -> Any:
-        if self.size != 1:
-            raise GumtreeError(
-                "NOT_SCALAR", f"{self.name} has {self.size} elements; select one, or use any() or all()."
-            )
-        return self.values.item()
-
-    def __float__(self) -> float:
-        return float(self._item())
-
-    def __int__(self) -> int:
-        return int(self._item())
-
-    def __bool__(self) -> bool:
-        return bool(self._item())
-
-    def any(self) -> bool:
-        """Whether any element that is not masked is true."""
-        return bool(np.any(self.values, where=True if self.mask is None else ~self.mask))
-
-    def all(self) -> bool:
-        """Whether all elements that are not masked are true."""
-        return bool(np.all(self.values, where=True if self.mask is None else ~self.mask))
-
-    def __repr__(self) -> str:
-        return display.text(self)
-
-    def __format__(self, specification: str) -> str:
-        return display.formatted(self, specification)
-
-    def _repr_html_(self) -> str:
-        return display.html(self)
-
     def __getstate__(self) -> dict[str, Any]:
         kept = {place_of: getattr(self, place_of) for place_of in _PLACES.values()}
         kept |= {"declared_masks": self.raw_masks, "past": self.history}
@@ -519,10 +340,6 @@ class Dataset(Methods, NDArrayOperatorsMixin):
         values, uncertainty = state["content"]
         for name, value in {**state, "content": Content(read_only(values), uncertainty)}.items():
             setattr(self, name, value)
-
-
-def _renamed(value: Dataset, names: Mapping[str, str]) -> Dataset:
-    return value.rename(**{old: new for old, new in names.items() if old in value.dims})
 
 
 def scalar(value: float, error: float = 0.0, unit: str = "", *, title: str = "", source: str = "") -> Dataset:

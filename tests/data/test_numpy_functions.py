@@ -389,3 +389,11 @@ def test_what_makes_no_sense_is_refused_with_a_reason(frame, call, reason):
         call(frame)
     assert caught.value.reason == reason
     assert caught.value.message.endswith(".")
+
+
+def test_python_rounds_a_dataset_as_numpy_does():
+    d = Dataset([1.26, -1.74], [0.04, 0.09], dims="x", unit="mm")
+    assert_array_equal(round(d, 1).values, [1.3, -1.7])
+    assert_array_equal(round(d).values, [1, -2])
+    assert_array_equal(round(d, 1).variances, d.variances)
+    assert round(d).unit == "mm"
