@@ -209,6 +209,74 @@ def test_a_name_that_ends_with_txt_asks_for_columns_of_text(gumtree, script, tmp
     assert "line.py" in (tmp_path / "iq.txt").read_text()
 
 
+MAPS = '''
+import numpy as np
+
+from gumtree_core.data import Axis, Dataset
+from gumtree_core.scripts import Script, action, parameter
+
+
+class Maps(Script):
+    """Maps."""
+
+    dimensions: int = parameter(2, ge=1, le=3)
+    columns: bool = parameter(False)
+    over_q: bool = parameter(True)
+
+    @action()
+    def make(self):
+        q = {"qx": Axis([0.1, 0.2, 0.3], "1/angstrom"), "qy": Axis([0.4, 0.5], "1/angstrom")}
+        dims = ("qz", "qy", "qx")[-self.dimensions:]
+        axes = {name: axis for name, axis in q.items() if self.over_q and name in dims}
+        values = np.arange(6.0).reshape(2, 3)
+        values = values if self.dimensions == 2 else values[0] if self.dimensions == 1 else values[None]
+        image = Dataset(values, values, dims=dims, axes=axes, unit="1/cm")
+        self.save_curve(image, "first", columns=self.columns)
+        self.save_curve(image, "other", columns=self.columns, part="other")
+'''
+
+
+@pytest.fixture
+def maps(tmp_path) -> str:
+    path = tmp_path / "maps.py"
+    path.write_text(MAPS)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "made"),
+    [
+        ([], ["first.h5", "other.h5"]),
+        (["--columns"], ["first.dat", "first.h5", "other.dat", "other.h5"]),
+        (["--output", "map.h5"], ["map.h5", "map_other.h5"]),
+        (["--output", "map.h5", "--columns"], ["map.dat", "map.h5", "map_other.dat", "map_other.h5"]),
+        (["--output", "map.dat"], ["map.dat", "map_other.dat"]),
+    ],
+)
+def test_maps_are_saved_by_the_rules_of_curves(gumtree, maps, tmp_path, options, made):
+    code, out, _ = gumtree("reduce", maps, *options)
+
+    assert code == 0, out
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".h5", ".dat")) == made
+    for name in made:
+        if name.endswith(".h5"):
+            assert np.array_equal(read_nxcansas(tmp_path / name).values, [[0, 1, 2], [3, 4, 5]])
+        else:
+            assert np.loadtxt(tmp_path / name)[:, 2].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("options", [["--dimensions", 3], ["--dimensions", 1], ["--no-over-q"]])
+@pytest.mark.parametrize("output", ["map.h5", "map.dat"])
+def test_a_result_that_is_neither_curve_nor_map_is_refused_in_one_line(gumtree, maps, options, output):
+    if options == ["--dimensions", 1] and output == "map.dat":
+        options = ["--dimensions", 1, "--no-over-q"]  # columns may be over anything
+    error = refused(gumtree("reduce", maps, "--output", output, *options))
+
+    assert error.startswith("NO_CURVE")
+    assert "no map over qx and qy" in error
+    assert not Path(output).exists()
+
+
 def test_inspect_shows_what_reduce_has_saved(gumtree, script):
     gumtree("reduce", script, "--output", "iq.h5")
     code, out, _ = gumtree("inspect", "iq.h5")

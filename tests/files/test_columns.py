@@ -79,6 +79,48 @@ def test_what_is_no_curve_is_refused(tmp_path):
         write_columns(tmp_path / "iq.txt", Dataset([1.0]), provenance={})
 
 
+@pytest.fixture
+def image() -> Dataset:
+    axes = {"qx": Axis([0.1, 0.2, 0.3], "1/angstrom"), "qy": Axis([1.0, 2.0], "1/nm")}
+    values = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    return Dataset(values, values**2 / 100, dims=("qy", "qx"), axes=axes, unit="1/cm", title="a map")
+
+
+def test_a_map_has_a_line_for_each_pixel_in_one_unit_of_q(image, tmp_path):
+    path = write_columns(tmp_path / "map.dat", image, provenance=PROVENANCE)
+
+    assert np.loadtxt(path) == pytest.approx(
+        np.array([
+            [0.1, 0.1, 1, 0.1], [0.2, 0.1, 2, 0.2], [0.3, 0.1, 3, 0.3],
+            [0.1, 0.2, 4, 0.4], [0.2, 0.2, 5, 0.5], [0.3, 0.2, 6, 0.6],
+        ])
+    )  # fmt: skip
+    head = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert head[-3:] == [
+        "# q in 1/angstrom, I in 1/cm",
+        "# Data columns are Qx - Qy - I(Qx,Qy) - err(I)",
+        "# ASCII data",
+    ]
+    assert "# sans.py (abc, changed since), 2026-01-01T00:00:00+00:00" in head
+
+
+def test_masked_pixels_of_a_map_stay_and_are_told(image, tmp_path):
+    masked = image.with_masks(hot=image.values == 5)
+    rows = np.loadtxt(write_columns(tmp_path / "map.dat", masked, provenance=PROVENANCE))
+
+    assert rows.shape == (6, 9)
+    assert rows[:, 8].tolist() == [0, 0, 0, 0, 1, 0]
+    assert rows[:, 2].tolist() == [1, 2, 3, 4, 5, 6]
+    assert (rows[:, 4:7] == 0).all()
+
+
+def test_a_map_without_errors_gives_no_resolution_that_would_be_mistaken(image, tmp_path):
+    dq = Dataset([0.1, 0.2, 0.3], dims="qx", unit="1/angstrom")
+    exact = Dataset(image.values, dims=image.dims, axes=image.axes, metadata={"dqx": dq, "dqy": dq})
+
+    assert np.loadtxt(write_columns(tmp_path / "map.dat", exact, provenance=PROVENANCE)).shape == (6, 3)
+
+
 def test_the_first_column_of_another_curve_is_called_by_its_axis(tmp_path):
     axes = {"two_theta": Axis([10.0, 10.1], "deg")}
     pattern = Dataset([3.0, 2.0], [0.09, 0.04], dims=("two_theta",), axes=axes, unit="counts")

@@ -11,6 +11,7 @@ import pytest
 
 from gumtree_core.data import Axis, Dataset, poisson, scalar
 from gumtree_core.files import load
+from gumtree_core.files.formats.columns import write_columns
 from gumtree_core.files.nexus.nxcansas import write_nxcansas
 
 PROVENANCE = {"script": "sans.py", "created": "2026-11-23T10:00:00+00:00", "version": "0.1.0"}
@@ -100,6 +101,26 @@ def test_sasdata_loads_our_map(image, tmp_path):
     assert found.Q_unit in ("1/A", "1/angstrom", "A^{-1}")
     assert found.sample.name == "fibres"
     assert found.source.wavelength == pytest.approx(6)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_sasdata_loads_columns_of_our_map(image, turned, tmp_path):
+    loader = pytest.importorskip("sasdata.dataloader.loader", reason="sasdata is not installed")
+    grid = {"qx": Axis(np.linspace(-0.1, 0.1, 9), "1/angstrom"), "qy": Axis(np.arange(6.0), "1/nm")}
+    on_grid = Dataset(image.values, image.variances, dims=("qy", "qx"), axes=grid).transpose()
+    given = on_grid if turned else image
+    path = write_columns(tmp_path / "fibres.dat", given, provenance=PROVENANCE)
+
+    (found,) = loader.Loader().load(str(path))
+
+    assert not found.errors
+    assert (len(found.x_bins), len(found.y_bins)) == (8, 6)
+    if turned:
+        assert found.qx_data == pytest.approx(np.tile(grid["qx"].values[:-1] + 0.0125, 6))
+        assert found.qy_data == pytest.approx(np.repeat(np.arange(6) / 10, 8))
+        assert found.data == pytest.approx(image.values.ravel())
+    else:
+        check_map(found, image, 1e-9)
 
 
 @pytest.mark.parametrize(

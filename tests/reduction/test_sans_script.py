@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from gumtree_core.data import Dataset, poisson, scalar
 from gumtree_core.errors import GumtreeError
-from gumtree_core.files import Run
+from gumtree_core.files import Run, load
+from gumtree_core.reduction.integration import rings
 from gumtree_core.scripts import load_script
 from gumtree_core.simulation import truth
 from gumtree_core.simulation.sans import GEOMETRY, Sans, Settings
@@ -479,6 +482,29 @@ def test_an_isotropic_sample_is_alike_in_each_sector_ring_and_cut(sans, noise_fr
     near = np.argmin(np.abs(whole.iq.axes["q"].centers - q.max()))
     assert line.values[-1] == pytest.approx(whole.iq.values[near], rel=0.1)
     assert {"iphi", "cut"} <= {file.stem.rpartition("_")[2] for file in reduction.saved}
+
+
+def test_the_pattern_is_saved_over_qx_and_qy_and_gives_the_curve_again(sans, noise_free, tmp_path):
+    reduction = sans(**noise_free.runs("spheres"), **PARAMETERS, bins=40, save_pattern=True, columns=True)
+    reduction.host(tmp_path / "iq.h5", lambda fraction, text: None)
+    reduction.reduce()
+
+    assert {file.name for file in reduction.saved} == {"iq.h5", "iq.txt", "iq_iqxqy.h5", "iq_iqxqy.dat"}
+    run = load(tmp_path / "iq_iqxqy.h5")
+    image = run.data("reduced/iqxqy")
+    assert np.array_equal(image.values, reduction.pattern.values, equal_nan=True)
+    assert np.array_equal(image.mask, reduction.pattern.mask)
+    assert image.errors == pytest.approx(reduction.pattern.errors, nan_ok=True)
+    assert run.text("sample/name") == "spheres"
+    assert json.loads(run.text("reduced/provenance"))["parameters"]["bins"] == 40
+    q = np.sqrt(sum(image.axes[name].values ** 2 for name in ("qx", "qy", "qz")))
+    plan = rings(q, reduction.iq.axes["q"])
+    assert plan.average(image).values == pytest.approx(reduction.iq.values, rel=1e-12)
+    spread = np.hypot(image.metadata["dqx"].values, image.metadata["dqy"].values) / np.sqrt(2)
+    near = np.interp(q.ravel(), reduction.iq.axes["q"].centers, reduction.iq.metadata["dq"].values)
+    inside = (q > 0.02) & (q < 0.14)
+    assert (spread[inside] <= 1.05 * near.reshape(q.shape)[inside]).all()
+    assert (spread[inside] > 0.6 * near.reshape(q.shape)[inside]).all()
 
 
 def test_a_ring_that_ends_before_it_begins_is_refused(sans, noise_free):

@@ -16,6 +16,7 @@ from tango import AttrQuality, DevState
 from tango.server import command
 from tango.test_context import MultiDeviceTestContext
 
+from gumtree_core.files.nexus.nxcansas import read_nxcansas
 from servers.base import GumtreeDevice, published
 from servers.reduction import GumtreeReduction
 
@@ -79,6 +80,13 @@ class Average(Script):
     def save(self) -> None:
         self.make_average()
         self.save_curve(self.iq, "curve")
+
+    @action()
+    def save_map(self) -> None:
+        axes = {"qx": Axis([0.1, 0.2, 0.3], "1/angstrom"), "qy": Axis([0.1, 0.2], "1/angstrom")}
+        values = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+        self.image = Dataset(values, dims=("qy", "qx"), axes=axes if self.quick else {})
+        self.save_curve(self.image, "map")
 
     @action()
     def loop(self) -> None:
@@ -442,6 +450,14 @@ def test_the_saved_file_is_told(device, folder, wait_until):
     assert saved.is_file()
     run(device, "Save", wait_until)
     assert Path(device.output_file) != saved
+
+
+def test_a_map_is_saved_as_a_curve_is_and_one_without_q_refused(device, wait_until):
+    assert run(device, "SaveMap", wait_until) == DevState.ON
+    np.testing.assert_array_equal(read_nxcansas(device.output_file).values, device.image)
+    device.quick = False
+    assert run(device, "SaveMap", wait_until) == DevState.ALARM
+    assert "no map over qx and qy" in device.status()
 
 
 def test_an_endless_loop_is_stopped_and_the_device_is_usable_at_once(device, wait_until, events):
