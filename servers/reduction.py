@@ -11,29 +11,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import tango
-from tango import AttrWriteType, DevState
-from tango.server import attribute, command
+from tango import DevState
 
 from gumtree_core.errors import GumtreeError
-from gumtree_core.interface import Action, Interface
 from gumtree_core.scripts.loading import find_script, list_scripts
 from gumtree_core.scripts.worker import Loaded, ScriptWorker
-from servers.base import action, serve, tango_errors
+from servers.base import action, serve
 from servers.image_watch import ImageWatch
 from servers.live import LiveKeys
-from servers.reduction_attributes import LOG_LINES, ReductionAttributes
+from servers.reduction_attributes import LOG_LINES
 from servers.reduction_members import (
-    Member,
     check_names,
-    command_name,
     from_tango,
-    members,
     published_results,
     result_units,
     to_tango,
 )
 from servers.reduction_memory import Memory
+from servers.script_members import ScriptMembers
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +39,7 @@ LIVE_LINES = 20
 """An error of live updates is said again when as many lines have come since."""
 
 
-class GumtreeReduction(ReductionAttributes):
+class GumtreeReduction(ScriptMembers):
     """Runs a script in a process of its own; parameters, results and actions of the script are its members.
 
     Write `script` to load one. Its parameters then are attributes, its actions commands, its results
@@ -62,8 +57,6 @@ class GumtreeReduction(ReductionAttributes):
         self._units: dict[str, str] = {}
         self._makers: dict[str, str] = {}  # the action that has made each result last
         # What threads of before Init still hold or use stays.
-        self._dynamic: dict[str, Member] = getattr(self, "_dynamic", {})
-        self._commands: dict[str, Action] = getattr(self, "_commands", {})
         self._work = getattr(self, "_work", threading.Lock())  # held while a script runs, also a live update
         self._busy = getattr(self, "_busy", threading.Lock())  # held from a command until its work has ended
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
@@ -136,7 +129,7 @@ class GumtreeReduction(ReductionAttributes):
             return self._load(self._find(remembered["script"]), remembered.get("parameters", {}))
         except GumtreeError:
             with self.exclusive():
-                self._forget(set(self._dynamic), set(self._commands))
+                self.forget_members()
             raise
 
     def _load(self, path: Path, parameters: dict[str, Any]) -> str:
@@ -154,7 +147,7 @@ class GumtreeReduction(ReductionAttributes):
             self._parameters = {
                 each.name: loaded.parameters.get(each.name, each.default) for each in interface.parameters
             }
-            self._change_members(interface)
+            self.change_members(interface, self._parameters)
             self.publish(
                 script=path.stem, script_title=interface.title, script_version=interface.metadata["version"],
                 interface=interface.to_json(), progress=0.0,
@@ -167,71 +160,6 @@ class GumtreeReduction(ReductionAttributes):
         self.push_hints()
         self._remember()
         return f"{path.stem} is loaded."
-
-    def _change_members(self, interface: Interface) -> None:
-        """Make the script's members. Those that stay as they are stay what clients have subscribed to."""
-        values = {each.name: to_tango(each, self._parameters[each.name]) for each in interface.parameters}
-        unset = {name for name, value in values.items() if value is None or value == []}
-        wanted = {member.name: member for member in members(interface)}
-        actions = {command_name(each.name): each for each in interface.actions}
-        self._forget(
-            {name for name, member in self._dynamic.items() if not member.same(wanted.get(name))}
-            | (unset & self._write_values.keys() & self._dynamic.keys()),
-            {name for name, each in self._commands.items() if each != actions.get(name)},
-        )
-        for name, member in wanted.items():
-            if name not in self._dynamic:
-                self._make(member)
-            elif not member.writable:
-                self.configure_attribute(name, unit=member.options.get("unit", ""))
-        self.publish(**values, **dict.fromkeys(wanted.keys() - values.keys()))
-        self.set_written(**{name: value for name, value in values.items() if name not in unset})
-        for name, each in actions.items():
-            if name not in self._commands:
-                self.add_command(self._command(name, each.name, each.help))
-                self._commands[name] = each
-        self._dynamic, self._commands = wanted, actions  # in the script's order
-
-    def _make(self, member: Member) -> None:
-        access = AttrWriteType.READ_WRITE if member.writable else AttrWriteType.READ
-        writing = {"fset": self._write_parameter} if member.writable else {}
-        self.add_attribute(
-            attribute(name=member.name, access=access, fget=self._read_member, **writing, **member.options)
-        )
-        self.set_change_event(member.name, True, False)
-        self._dynamic[member.name] = member
-
-    def _forget(self, attributes: set[str], commands: set[str]) -> None:
-        for name in attributes:
-            self.remove_attribute(name)
-            self._values.pop(name, None)
-            self._write_values.pop(name, None)
-            self._configured.pop(name, None)
-            del self._dynamic[name]
-        for name in commands:
-            self.remove_command(name)
-            del self._commands[name]
-
-    def _command(self, name: str, method: str, doc: str) -> Any:
-        def run() -> None:
-            with tango_errors(f"{self.get_name()}/{name}"):
-                self._begin(f"{self._label(method)}: at work.", lambda: self._act(method))
-
-        run.__name__, run.__doc__ = name, doc
-        return command(f=run, dtype_in=None, dtype_out=None, doc_in="no argument")
-
-    def _read_member(self, attr: tango.Attribute) -> Any:
-        return self.published_value(attr.get_name())
-
-    def _write_parameter(self, attr: tango.WAttribute) -> None:
-        name = attr.get_name()
-        with tango_errors(f"{self.get_name()}/{name}"):
-            parameter = self._present()[1].interface.parameter(name)
-            written = attr.get_write_value()
-            with self.writing(name, written):
-                value = self._parameters[name] = from_tango(parameter, written, self.RawDirectory)
-                self.publish(**{name: to_tango(parameter, value)})
-            self._remember()
 
     # actions
 
@@ -264,16 +192,23 @@ class GumtreeReduction(ReductionAttributes):
                     self.publish_state(*ending)
             self._images.call()  # one may have come meanwhile
 
+    def set_parameter(self, name: str, written: Any) -> None:
+        """Take a parameter; a run is looked for at once."""
+        parameter = self._present()[1].interface.parameter(name)
+        with self.writing(name, written):
+            value = self._parameters[name] = from_tango(parameter, written, self.RawDirectory)
+            self.publish(**{name: to_tango(parameter, value)})
+        self._remember()
+
+    def act(self, method: str) -> None:
+        """Run an action of the script."""
+        self._begin(f"{self.label_of(method)}: at work.", lambda: self._act(method))
+
     def _act(self, method: str) -> str:
         values, files = self._run(method, {}, Path(self.DataDirectory) if self.DataDirectory else None)
         self._show(values, progress=100.0)
         self.publish(output_file=str(files[0]) if files else "")
-        return f"{self._label(method)}: done."
-
-    def _label(self, method: str) -> str:
-        """What people call an action."""
-        action = self._commands.get(command_name(method))
-        return (action.label if action is not None else "") or method
+        return f"{self.label_of(method)}: done."
 
     def _run(
         self, method: str, extra: dict[str, Any], output: Path | None
@@ -299,11 +234,6 @@ class GumtreeReduction(ReductionAttributes):
             for name, unit in self._units.items():
                 self.configure_attribute(name, unit=unit)
             self.publish(**values, **more)
-
-    def declared_options(self, name: str) -> dict[str, Any]:
-        """Of a member of the script: what it declares."""
-        member = self._dynamic.get(name)
-        return member.options if member is not None else super().declared_options(name)
 
     def _present(self) -> tuple[Path, Loaded]:
         if self._path is None or self._loaded is None:
@@ -408,21 +338,10 @@ class GumtreeReduction(ReductionAttributes):
             self._say(f"Script and parameters will be forgotten at the next start: {error}.")
 
     def hints(self) -> dict[str, Any]:
-        """The hints, with those of the script's members and its own groups."""
+        """The hints, with the scripts as choices."""
         hints = super().hints()
-        hints["attributes"].update({name: member.hint for name, member in self._dynamic.items()})
         if known := self._known():
             hints["attributes"]["script"] = {**hints["attributes"]["script"], "choices": known}
-        if self._loaded is not None:
-            interface = self._loaded.interface
-            own = [
-                {"name": each.name, "label": each.label, "folded": each.folded} for each in interface.groups
-            ]
-            *first, log = hints["groups"]
-            hints["groups"] = [*first, *own, log]
-            hints["commands"].update(
-                {name: {"label": each.label, "group": "script"} for name, each in self._commands.items()}
-            )
         return hints
 
 
