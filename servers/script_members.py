@@ -1,4 +1,4 @@
-"""What a loaded script adds to its device: an attribute for each parameter and result, a command an action."""
+"""What a loaded script adds to its device: attributes for parameters and results, commands for actions."""
 
 from __future__ import annotations
 
