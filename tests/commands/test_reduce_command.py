@@ -290,7 +290,7 @@ def test_the_file_says_which_script_made_it_from_which_parameters(gumtree, scrip
     gumtree("reduce", script, "--slope", 3)
 
     with h5py.File(tmp_path / "line.h5") as file:
-        provenance = json.loads(file["sasentry01/sasprocess01/sasnote/provenance"].asstr()[()])
+        provenance = json.loads(file["sasentry01/sasprocess/sasnote/provenance"].asstr()[()])
     assert provenance["script"] == "line.py"
     assert provenance["parameters"]["slope"] == 3
 

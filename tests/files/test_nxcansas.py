@@ -72,15 +72,35 @@ def test_the_file_follows_the_application_definition(curve, tmp_path):
 
     with h5py.File(path) as file:
         entry = file["sasentry01"]
-        data = entry["sasdata01"]
+        data = entry["sasdata"]
         assert entry.attrs["canSAS_class"] == "SASentry"
         assert entry["definition"].asstr()[()] == "NXcanSAS"
         assert (data.attrs["signal"], data.attrs["I_axes"], data.attrs["Q_indices"]) == ("I", "Q", 0)
         assert data["I"].attrs["units"] == "1/cm"
         assert data["I"].attrs["uncertainties"] == "Idev"
         assert data["Q"].attrs["resolutions"] == "Qdev"
-        note = json.loads(entry["sasprocess01/sasnote/provenance"].asstr()[()])
+        note = json.loads(entry["sasprocess/sasnote/provenance"].asstr()[()])
     assert note == PROVENANCE
+
+
+def test_groups_have_the_names_by_which_mantid_opens_them(curve, tmp_path):
+    """LoadNXcanSAS takes the only entry and opens its groups by name; others find them by class."""
+    with h5py.File(write_nxcansas(tmp_path / "iq.h5", curve, provenance=PROVENANCE)) as file:
+        (entry,) = file.values()
+        assert {"sasdata", "sasprocess", "sasinstrument", "sassample"} <= set(entry)
+        assert entry.attrs["default"] == "sasdata"
+
+
+def test_files_are_read_whatever_their_groups_are_called(curve, tmp_path):
+    path = write_nxcansas(tmp_path / "iq.h5", curve, provenance=PROVENANCE)
+    with h5py.File(path, "a") as file:
+        for name in ("sasdata", "sasprocess"):
+            file["sasentry01"].move(name, f"{name}01")
+        file["sasentry01"].attrs["default"] = "sasdata01"
+
+    run = load(path)
+    assert np.allclose(run.data("reduced/iq").values, curve.values)
+    assert json.loads(run.text("reduced/provenance")) == PROVENANCE
 
 
 def test_an_existing_file_is_never_overwritten(curve, tmp_path):
@@ -169,7 +189,7 @@ def test_an_intensity_without_absolute_scale_is_arbitrary_and_keeps_its_unit(cur
     path = write_nxcansas(tmp_path / "iq.h5", curve.replace(unit="counts/s"), provenance=PROVENANCE)
 
     with h5py.File(path) as file:
-        assert file["sasentry01/sasdata01/I"].attrs["units"] == "arbitrary"
+        assert file["sasentry01/sasdata/I"].attrs["units"] == "arbitrary"
     assert read_nxcansas(path).unit == "counts/s"
 
 

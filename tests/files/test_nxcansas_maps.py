@@ -94,7 +94,7 @@ def test_the_resolution_of_each_component_survives_in_the_unit_of_q(tmp_path):
 def test_the_file_holds_components_magnitude_and_indices(tmp_path):
     image = detector_map()
     with h5py.File(write_nxcansas(tmp_path / "map.h5", image, provenance=PROVENANCE)) as file:
-        data = file["sasentry01/sasdata01"]
+        data = file["sasentry01/sasdata"]
         assert (data.attrs["signal"], data.attrs["I_axes"], data.attrs["mask"]) == ("I", "Qx,Qy", "Mask")
         assert data.attrs["Q_indices"].tolist() == data.attrs["Mask_indices"].tolist() == [0, 1]
         assert np.array_equal(data["Qx"], image.axes["qx"].values)
@@ -141,7 +141,7 @@ def foreign(path: Path, attributes: dict[str, object], fields: dict[str, object]
         entry = file.create_group("sasentry01")
         entry.attrs.update(canSAS_class="SASentry", version="1.0")
         entry["definition"] = np.bytes_(b"NXcanSAS")
-        data = entry.create_group("sasdata01")
+        data = entry.create_group("sasdata")
         data.attrs.update({"canSAS_class": "SASdata", "signal": "I", **attributes})
         data["I"], data["Idev"] = np.asarray(fields.pop("I", VALUES)), np.asarray(VALUES / 10)
         data["I"].attrs["units"] = "1/cm"
@@ -155,8 +155,8 @@ def test_the_layout_of_mantid_is_read(tmp_path):
     """SaveNXcanSAS: I_axes "Q,Q", Q_indices as text, Qx and Qy as a mesh, `uncertainty` before 1.0."""
     path = foreign(tmp_path / "a.h5", {"I_axes": "Q,Q", "Q_indices": "0,1"}, {"Qx": X, "Qy": Y}, "1/angstrom")
     with h5py.File(path, "a") as file:
-        file["sasentry01/sasdata01"].move("Idev", "sigma")
-        file["sasentry01/sasdata01/I"].attrs["uncertainty"] = "sigma"
+        file["sasentry01/sasdata"].move("Idev", "sigma")
+        file["sasentry01/sasdata/I"].attrs["uncertainty"] = "sigma"
 
     check(load(path).data("reduced/iqxqy"))
 
@@ -168,7 +168,7 @@ def test_the_layout_of_sasview_is_read(tmp_path):
     path = foreign(tmp_path / "a.h5", attributes, fields)
     with h5py.File(path, "a") as file:
         for name in ("Qx", "Qy"):
-            file[f"sasentry01/sasdata01/{name}"].attrs["resolutions"] = f"d{name}"
+            file[f"sasentry01/sasdata/{name}"].attrs["resolutions"] = f"d{name}"
 
     image = check(read_nxcansas(path))
     assert np.array_equal(image.mask, MASK)
@@ -205,7 +205,7 @@ def test_the_order_of_axes_counts_where_lengths_do_not_tell(tmp_path):
     fields = {"I": square, "Qx": [1.0, 2.0, 3.0, 4.0], "Qy": [5.0, 6.0, 7.0, 8.0]}
     path = foreign(tmp_path / "a.h5", {"I_axes": np.array([b"Qx", b"Qy"])}, dict(fields))
     with h5py.File(path, "a") as file:
-        del file["sasentry01/sasdata01/Idev"]
+        del file["sasentry01/sasdata/Idev"]
 
     image = read_nxcansas(path)
     assert image.dims == ("qy", "qx")
@@ -234,7 +234,7 @@ def test_coordinates_that_form_no_grid_stay_with_each_pixel(tmp_path):
 def test_a_scaling_factor_is_applied_with_its_error(tmp_path):
     path = foreign(tmp_path / "a.h5", {"I_axes": "Qx,Qy"}, {"Qx": X, "Qy": Y})
     with h5py.File(path, "a") as file:
-        data = file["sasentry01/sasdata01"]
+        data = file["sasentry01/sasdata"]
         data["I"].attrs["scaling_factor"] = "scale"
         data["scale"], data["scale_dev"] = 3.0, 0.3
         data["scale"].attrs["uncertainties"] = "scale_dev"

@@ -114,7 +114,7 @@ def test_provenance_names_the_commit_of_the_script_repository_and_all_runs(start
 
     (curve,) = (demo.folder / "reduced").glob("*.h5")
     with h5py.File(curve) as file:
-        provenance = json.loads(file["sasentry01/sasprocess01/sasnote/provenance"].asstr()[()])
+        provenance = json.loads(file["sasentry01/sasprocess/sasnote/provenance"].asstr()[()])
     with Repo(demo.folder / "scripts.git") as central:
         assert provenance["commit"] == central.head.commit.hexsha
     assert provenance["clean"] is True

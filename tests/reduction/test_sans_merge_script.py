@@ -130,7 +130,7 @@ def test_the_file_says_what_the_curves_have_in_common_and_where_they_come_from(s
         assert entry["sassample/thickness"][()] == 2.0
         assert entry["title"].asstr()[()] == "silica"
         assert "sasinstrument/sasdetector" not in entry  # the distances differ
-        assert b"near.h5" in entry["sasprocess01/sasnote/provenance"][()]
+        assert b"near.h5" in entry["sasprocess/sasnote/provenance"][()]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_dark_flood_and_solid_angle_as_on_the_command_line(reference, run_of, tm
     assert np.abs(curve.values / expected[:, 1] - 1).max() < 1e-6
     assert np.abs(curve.errors / expected[:, 2] - 1).max() < 1e-3
     with h5py.File(output) as file:
-        provenance = json.loads(file["sasentry01/sasprocess01/sasnote/provenance"].asstr()[()])
+        provenance = json.loads(file["sasentry01/sasprocess/sasnote/provenance"].asstr()[()])
     assert set(provenance["inputs"]) == {run_of("test_data"), run_of("dark_current"), run_of("flood_data")}
     assert provenance["parameters"]["beam_center_x"] == 16.6037972
 

@@ -25,6 +25,9 @@ from gumtree_core.files.saving import save_new
 
 FORMAT = "nxcansas"
 VERSION = "1.1"
+DATA, PROCESS = "sasdata", "sasprocess"
+"""Groups that others find by their classes, and Mantid by these names."""
+NOTE = "sasnote/provenance"
 
 CURVE, MAP, PROVENANCE = "reduced/iq", "reduced/iqxqy", "reduced/provenance"
 """The logical keys of the curve, of the map, and of the JSON that says how it was made, in a run of such a
@@ -94,9 +97,9 @@ def write_nxcansas(path: str | Path, reduced: Dataset, *, provenance: Mapping[st
 def _write(reduced: Dataset, provenance: Mapping[str, Any], path: Path) -> None:
     with h5py.File(path, "x") as file:
         file.attrs.update(NX_class="NXroot", default="sasentry01")
-        entry = _group(file, "sasentry01", "NXentry", "SASentry", default="sasdata01", version=VERSION)
+        entry = _group(file, "sasentry01", "NXentry", "SASentry", default=DATA, version=VERSION)
         entry["definition"] = "NXcanSAS"
-        data = _group(entry, "sasdata01", "NXdata", "SASdata", signal="I", mask="Mask")
+        data = _group(entry, DATA, "NXdata", "SASdata", signal="I", mask="Mask")
         data.attrs["timestamp"] = datetime.now().astimezone().isoformat(timespec="seconds")
         if reduced.ndim == 1:
             write_curve(data, reduced)
@@ -129,7 +132,7 @@ def _parent(entry: h5py.Group, place: str) -> h5py.Group:
 
 
 def _process(entry: h5py.Group, reduced: Dataset, provenance: Mapping[str, Any]) -> None:
-    process = _group(entry, "sasprocess01", "NXprocess", "SASprocess")
+    process = _group(entry, PROCESS, "NXprocess", "SASprocess")
     process["name"] = str(provenance.get("script", ""))
     process["date"] = str(provenance.get("time", ""))
     process["description"] = str(reduced.metadata.get("steps") or "\n".join(reduced.history))
@@ -216,9 +219,10 @@ def _items(entry: h5py.Group, path: Path) -> Iterator[tuple[str, Value]]:
     for key, place in NUMBERS.items():
         if place in entry:
             yield key, Dataset(entry[place][()], unit=unit(entry[place]), title=key)
-    note = "sasprocess01/sasnote/provenance"
-    if note in entry:
-        yield PROVENANCE, text(entry[note])
+    for group in entry.values():
+        if _class(group) == "SASprocess" and NOTE in group:
+            yield PROVENANCE, text(group[NOTE])
+            return
 
 
 def _class(group: h5py.Group) -> str:
