@@ -75,6 +75,13 @@ def test_a_map_has_a_key_of_its_own_and_keeps_what_is_known_of_it(tmp_path):
     assert json.loads(run.text("reduced/provenance")) == PROVENANCE
 
 
+def test_a_map_without_a_title_says_what_it_is(tmp_path):
+    image = grid_map().replace(title="")
+    assert (
+        read_nxcansas(write_nxcansas(tmp_path / "map.h5", image, provenance=PROVENANCE)).title == "I(qx, qy)"
+    )
+
+
 def test_the_resolution_of_each_component_survives_in_the_unit_of_q(tmp_path):
     spread = {
         "dqx": Dataset(VALUES, dims=("y", "x"), unit="1/nm"),

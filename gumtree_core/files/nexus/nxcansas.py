@@ -101,11 +101,9 @@ def _write(reduced: Dataset, provenance: Mapping[str, Any], path: Path) -> None:
         entry["definition"] = "NXcanSAS"
         data = _group(entry, DATA, "NXdata", "SASdata", signal="I", mask="Mask")
         data.attrs["timestamp"] = datetime.now().astimezone().isoformat(timespec="seconds")
-        if reduced.ndim == 1:
-            write_curve(data, reduced)
-        else:
-            write_map(data, reduced)
-        title = reduced.metadata.get("run/title") or reduced.title or "I(q)"
+        write, what = (write_curve, "I(q)") if reduced.ndim == 1 else (write_map, "I(qx, qy)")
+        write(data, reduced)
+        title = reduced.metadata.get("run/title") or reduced.title or what
         _describe(entry, {**reduced.metadata, "run/title": title})
         _process(entry, reduced, provenance)
 
