@@ -149,6 +149,11 @@ class Describing:
             masks={name: rearrange(mask, places) for name, mask in self.raw_masks.items()},
         )
 
+    @property
+    def T(self: Any) -> Dataset:
+        """The dimensions reversed; a view."""
+        return self.transpose()
+
 
 def _renamed(value: Dataset, names: Mapping[str, str]) -> Dataset:
     return value.rename(**{old: new for old, new in names.items() if old in value.dims})

@@ -118,3 +118,21 @@ def test_numbers_of_no_dimension_and_data_of_no_elements_are_computed_with():
     assert (EMPTY * NUMBER).shape == (0,)
     assert concatenate([EMPTY, EMPTY], "q").shape == (0,)
     assert EMPTY.covariance().shape == (0, 0)
+
+
+def test_a_quantity_of_another_library_does_not_lose_its_unit():
+    import pint
+
+    length = pint.UnitRegistry().Quantity(2.0, "mm")
+    d = Dataset([1.0, 2.0])
+    for call in (lambda: d * length, lambda: d + length, lambda: np.maximum(d, length)):
+        with pytest.raises(GumtreeError, match="in 'millimeter' would lose its unit"):
+            call()
+
+
+def test_a_dimension_is_no_number_and_an_unknown_option_is_named():
+    d = Dataset(np.ones((2, 3)), dims=("y", "x"))
+    with pytest.raises(GumtreeError, match=r"Dimensions have names.*\('y', 'x'\), and 0 is none"):
+        d.sum(0)
+    with pytest.raises(GumtreeError, match=r"numpy\.sum of a Dataset takes no where=; leave it out"):
+        np.sum(d, where=d.values > 0)

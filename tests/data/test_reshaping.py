@@ -255,3 +255,9 @@ def test_what_fits_no_shape_is_refused(frame, call, reason):
         call(frame)
     assert caught.value.reason == reason
     assert caught.value.message.endswith(".")
+
+
+def test_t_reverses_the_dimensions():
+    d = Dataset(np.arange(6.0).reshape(2, 3), dims=("y", "x"))
+    assert d.T.dims == ("x", "y")
+    assert np.shares_memory(d.T.values, d.values)

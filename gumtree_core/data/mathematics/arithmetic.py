@@ -366,6 +366,13 @@ def _operand(operand: Any, dims: tuple[str, ...], shape: Shape, symbol: str, lea
         values = rearrange(operand.values, places)
         return _Operand(values, operand.unit, operand.uncertainty.rearranged(places), operand.name, False)
     check_unmasked(operand, "BAD_OPERAND", f"{symbol} of {lead.name}: the numbers")
+    foreign = getattr(operand, "units", None) or getattr(operand, "unit", None)  # as of pint and astropy
+    if foreign is not None:
+        raise GumtreeError(
+            "BAD_OPERAND",
+            f"{symbol} of {lead.name}: a {type(operand).__name__} in '{foreign}' would lose its unit; give "
+            "scalar(value, unit=...), or a Dataset.",
+        )
     try:
         array = np.asarray(operand)
     except ValueError:  # a ragged list

@@ -7,6 +7,7 @@ arrays.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,11 @@ def apply(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     try:
         return ours(*args, **options)
     except (TypeError, ValueError, IndexError) as error:
+        unknown = re.search("unexpected keyword argument '(.*)'", str(error))
+        if unknown:
+            raise GumtreeError(
+                "UNSUPPORTED_FUNCTION", f"{name} of a Dataset takes no {unknown[1]}=; leave it out."
+            ) from error
         raise GumtreeError("UNSUPPORTED_FUNCTION", f"{name} of a Dataset: {error}.") from error
 
 

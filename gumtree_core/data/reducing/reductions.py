@@ -35,7 +35,7 @@ Dims = str | Sequence[str] | None
 
 def axes_of(ds: Dataset, dims: Dims) -> tuple[int, ...]:
     """Give the places of the dimensions to reduce, all by default."""
-    names = ds.dims if dims is None else (dims,) if isinstance(dims, str) else tuple(dims)
+    names = ds.dims if dims is None else (dims,) if isinstance(dims, str | int) else tuple(dims)
     return tuple(sorted({indexing.position(ds, name) for name in names}))
 
 

@@ -92,6 +92,12 @@ def position(ds: Dataset, dim: str) -> int:
     GumtreeError
         UNKNOWN_DIMENSION.
     """
+    if not isinstance(dim, str):
+        raise GumtreeError(
+            "UNKNOWN_DIMENSION",
+            f"Dimensions have names, those of {ds.name} are {ds.dims}, and {dim!r} is none; NumPy's "
+            "functions take places, as numpy.sum(data, axis=0).",
+        )
     if dim not in ds.dims:
         raise GumtreeError("UNKNOWN_DIMENSION", f"{ds.name} has no dimension '{dim}'; it has {ds.dims}.")
     return ds.dims.index(dim)
