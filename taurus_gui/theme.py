@@ -123,6 +123,7 @@ QTabWidget::pane {{ border: none; border-top: 1px solid {border}; }}
 QTabBar::tab {{ padding: 8px 12px; border: none; color: {muted}; }}
 QTabBar::tab:selected {{ color: {text}; border-bottom: 2px solid {accent}; font-weight: 600; }}
 QTabBar::tab:hover {{ color: {text}; }}
+QTabBar QToolButton {{ padding: 0px; }}
 QTreeWidget {{ background: {card}; border: 1px solid {border}; border-radius: 6px; outline: none; }}
 QTreeWidget::item {{ padding: 4px 2px; }}
 QTreeWidget::item:selected {{ background: {selected}; color: {text}; }}
