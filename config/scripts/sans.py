@@ -14,41 +14,22 @@ from gumtree_core.files import Run
 from gumtree_core.files.formats.columns import write_columns
 from gumtree_core.reduction.corrections.sensitivity import sensitivity
 from gumtree_core.reduction.corrections.transmission import at_angle
-from gumtree_core.reduction.detector.geometry import Geometry, geometry, image, number
+from gumtree_core.reduction.detector.geometry import Geometry, geometry, number
 from gumtree_core.reduction.detector.masks import of_run, share
-from gumtree_core.reduction.detector.pixels import QMap
-from gumtree_core.reduction.integration import (
-    Plan,
-    annulus,
-    cut,
-    free_bins,
-    phi_bins,
-    q_bins,
-    rings,
-    sector,
-)
-from gumtree_core.reduction.runs import check_different
+from gumtree_core.reduction.integration import q_bins
 from gumtree_core.reduction.small_angle.absolute import direct_beam_scale, standard_scale
+from gumtree_core.reduction.small_angle.averaging import Averaging
+from gumtree_core.reduction.small_angle.roles import Roles
 from gumtree_core.reduction.small_angle.sans import (
-    DISTANCE,
-    WAVELENGTH,
     Counting,
-    averaged,
     beam_center,
-    belong_together,
     of_each_pixel,
-    over_q,
     resolution,
     resolution_of_pixels,
     said_of,
     thickness,
 )
-from gumtree_core.reduction.small_angle.standards import (
-    Standard,
-    flat,
-    glassy_carbon,
-    water_for_x_rays,
-)
+from gumtree_core.reduction.small_angle.standards import Standard, flat, glassy_carbon, water_for_x_rays
 from gumtree_core.scripts import Script, action, group, parameter, prepared, result
 
 
@@ -232,10 +213,10 @@ class SansReduction(Script):
             self.save_as(write_columns, getattr(self, part), f"{name}_{part}.txt", part=part)
 
     def _reduce(self) -> None:
-        self._check_runs()
+        self._roles().check()
         run = self.sample
         detector = geometry(run, self._center(run), self.pixel_size)
-        wavelength = number(run, "instrument/wavelength", "angstrom")
+        averages = self._averaging(detector, number(run, "instrument/wavelength", "angstrom"))
 
         self.progress(0.1, "Scattering of the sample")
         self.transmission = self._transmission(run, detector)
@@ -250,47 +231,29 @@ class SansReduction(Script):
         scaled = self.standard is not None or self.direct_beam is not None
         centimetres = float(thickness(run, self.thickness).values) if scaled else 0.0
         if scaled:
-            pattern = (pattern / self._scale(detector, wavelength, centimetres)).to("1/cm")
+            pattern = (pattern / self._scale(averages, centimetres)).to("1/cm")
         steps = self._steps(detector, centimetres)
-        self.pattern = self._map(pattern, detector, wavelength, steps)
+        self.pattern = self._map(pattern, averages, steps)
 
         self.progress(0.8, "Averages over rings")
         steps += self._averages()
-        self.iq = self._curve(pattern, detector, wavelength, steps)
-        self._cuts(pattern, detector, wavelength, steps)
+        self.iq = self._curve(pattern, averages, steps)
+        self._cuts(pattern, averages, steps)
         self.log(f"Done: {'; '.join(steps)}.")
         self.progress(1.0, "Reduced")
 
-    def _check_runs(self) -> None:
-        """Refuse what cannot be combined: one geometry serves all runs, and transmissions are relative."""
-        image(self.sample)
-        through = {what: getattr(self, f"{what}_beam") for what in ("sample", "cell", "flood", "standard")}
-        shared = [
-            ("empty cell", self.empty_cell),
-            ("blocked beam", self.blocked_beam),
-            ("direct beam", self.direct_beam),
-        ]
-        for what, run in (("sample", self.sample), ("flood", self.flood), ("standard", self.standard)):
-            check_different([(what, run), (f"direct beam through the {what}", through[what]), *shared])
-        check_different([("direct beam through the cell", self.cell_beam), *shared])
-        open_beam = self.open_beam or self.direct_beam
-        for what, run in through.items():
-            if run is not None and open_beam is None:
-                raise GumtreeError(
-                    "NO_DIRECT_BEAM",
-                    f"The direct beam through the {what} ({run.name}) says nothing without the empty direct "
-                    "beam; give that too.",
-                )
-        if self.flood is not None and self.sensitivity_file is not None:
-            raise GumtreeError(
-                "TWO_SENSITIVITIES",
-                f"{self.flood.name} and {self.sensitivity_file.name} both give the sensitivity; leave one "
-                "out.",
-            )
-        here = (self.empty_cell, self.flood, self.direct_beam, self.standard)
-        belong_together(self.sample, here, (DISTANCE, WAVELENGTH))
-        belong_together(self.sample, (*through.values(), self.open_beam), (WAVELENGTH,))
-        belong_together(self.open_beam or self.sample, through.values(), (DISTANCE,))
+    def _roles(self) -> Roles:
+        return Roles(
+            sample=self.sample,
+            empty_cell=self.empty_cell,
+            blocked_beam=self.blocked_beam,
+            flood=self.flood,
+            standard=self.standard,
+            sensitivity_file=self.sensitivity_file,
+            direct_beam=self.direct_beam,
+            open_beam=self.open_beam,
+            through={what: getattr(self, f"{what}_beam") for what in ("sample", "cell", "flood", "standard")},
+        )
 
     def _center(self, run: Run) -> tuple[float, float]:
         if self.direct_beam is None:
@@ -376,12 +339,17 @@ class SansReduction(Script):
         return masks
 
     @prepared
-    def _scale(self, detector: Geometry, wavelength: float, centimetres: float) -> Dataset:
+    def _averaging(self, detector: Geometry, wavelength: float) -> Averaging:
+        bins = q_bins(self.q_min, self.q_max, self.bins, self.spacing)
+        return Averaging(detector, wavelength, bins, self.weighting, self.split_pixels)
+
+    @prepared
+    def _scale(self, averages: Averaging, centimetres: float) -> Dataset:
         """What the scattering of a sample of this thickness is divided by."""
         thick = scalar(centimetres, unit="cm")
         if self.standard is not None:
-            return self._scale_by_standard(self.standard, detector, wavelength, thick)
-        return self._scale_by_beam(self.direct_beam, detector, thick)
+            return self._scale_by_standard(self.standard, averages, thick)
+        return self._scale_by_beam(self.direct_beam, averages.detector, thick)
 
     def _scale_by_beam(self, run: Run, detector: Geometry, thick: Dataset) -> Dataset:
         """Water does not show the pixels in the direct beam: they are taken to be as those around."""
@@ -394,12 +362,12 @@ class SansReduction(Script):
         beam = self._counting().direct_beam(run, detector, from_file) / seen_by
         return direct_beam_scale(beam, detector, thick)
 
-    def _scale_by_standard(self, run: Run, detector: Geometry, wavelength: float, thick: Dataset) -> Dataset:
+    def _scale_by_standard(self, run: Run, averages: Averaging, thick: Dataset) -> Dataset:
+        detector = averages.detector
         scattered = self._scattered(run, self._through("standard", detector), detector)
         if self.standard_in_cell:
             scattered = self._without_cell(scattered, detector)
-        pattern = self._masked(scattered / self._even(detector), detector)
-        measured = self._plan(detector, wavelength, 360.0).average(pattern, self.weighting)
+        measured = averages.curve(self._masked(scattered / self._even(detector), detector))
         return standard_scale(measured, self._known_standard(), self._standard_thickness(run), thick)
 
     def _standard_thickness(self, run: Run) -> Dataset:
@@ -411,73 +379,42 @@ class SansReduction(Script):
             return flat(self.standard_level, self.standard_level_error)
         return glassy_carbon() if self.standard_material == "NIST SRM 3600" else water_for_x_rays()
 
-    @prepared
-    def _plan(self, detector: Geometry, wavelength: float, width: float) -> Plan:
-        """Rings of all azimuths, or of a sector."""
-        axis = q_bins(self.q_min, self.q_max, self.bins, self.spacing)
-        if width == 360 and not self.split_pixels:
-            return rings(detector.q(wavelength), axis)
-        q_map, both = detector.q_map(wavelength), width < 180
-        return sector(q_map, axis, self.sector_angle, width, both_sides=both, split=self.split_pixels)
-
-    def _map(self, pattern: Dataset, detector: Geometry, wavelength: float, steps: list[str]) -> Dataset:
+    def _map(self, pattern: Dataset, averages: Averaging, steps: list[str]) -> Dataset:
         """I(qx, qy), with what was done and what is known of it."""
-        run, q_map = self.sample, self._q_map(detector, wavelength)
+        run, detector = self.sample, averages.detector
         metadata = said_of(run, detector, self.transmission, self.thickness) | {"steps": "\n".join(steps)}
         if self.save_pattern:
             with suppress(GumtreeError):  # told with the curve
-                metadata |= resolution_of_pixels(run, detector, q_map)
-        return over_q(pattern, q_map).replace(title=run.text("run/title") or "I(qx, qy)", metadata=metadata)
+                metadata |= resolution_of_pixels(run, detector, averages.q_map)
+        title = run.text("run/title") or "I(qx, qy)"
+        return averages.placed(pattern).replace(title=title, metadata=metadata)
 
-    @prepared
-    def _q_map(self, detector: Geometry, wavelength: float) -> QMap:
-        return detector.q_map(wavelength)
-
-    def _curve(self, pattern: Dataset, detector: Geometry, wavelength: float, steps: list[str]) -> Dataset:
+    def _curve(self, pattern: Dataset, averages: Averaging, steps: list[str]) -> Dataset:
         """I(q), with what was done and what is known of it."""
-        plan = self._plan(detector, wavelength, self.sector_width)
-        curve = averaged(pattern, plan, self.weighting, detector.q(wavelength))
-        used = plan if pattern.mask is None else plan.without(pattern.mask)
+        curve = averages.curve(pattern, self.sector_angle, self.sector_width)
         if np.nanmax(curve.values) < 0:
             self.log("I(q) is negative throughout: are the runs of sample, cell and background exchanged?")
-        run = self.sample
+        run, detector = self.sample, averages.detector
         metadata = said_of(run, detector, self.transmission, self.thickness)
-        metadata |= {"pixels": Dataset(used.area, dims=("q",), title="pixels"), "steps": "\n".join(steps)}
+        metadata |= {"pixels": curve.metadata["pixels"], "steps": "\n".join(steps)}
         try:
             metadata["dq"] = resolution(run, detector, curve.axes["q"].centers)
         except GumtreeError as error:  # the curve is good without
             self.log(f"No resolution: {error.message}")
         return curve.replace(title=run.text("run/title") or "I(q)", metadata=metadata)
 
-    def _cuts(self, pattern: Dataset, detector: Geometry, wavelength: float, steps: list[str]) -> None:
+    def _cuts(self, pattern: Dataset, averages: Averaging, steps: list[str]) -> None:
         self.iphi = self.along_cut = None
         if self.ring_q_max:
-            ring, what = self._ring(detector, wavelength)
-            found = averaged(pattern, ring, self.weighting, detector.q(wavelength))
-            self.iphi = self._told(found, what, steps)
+            found = averages.ring(pattern, self.ring_q_min, self.ring_q_max, self.ring_bins)
+            self.iphi = self._told(found, steps)
         if self.cut_width:
-            line, what = self._line(detector, wavelength)
-            curve = averaged(pattern, line, self.weighting, detector.q(wavelength))
-            seen = abs(curve.axes["q"].centers) >= self.q_min
-            self.along_cut = self._told(curve[seen], what, steps)
+            self.along_cut = self._told(averages.along(pattern, self.cut_angle, self.cut_width), steps)
 
-    @prepared
-    def _ring(self, detector: Geometry, wavelength: float) -> tuple[Plan, str]:
-        q_map, phi = detector.q_map(wavelength), phi_bins(-180, 180, self.ring_bins)
-        ring = annulus(q_map, phi, self.ring_q_min, self.ring_q_max, split=self.split_pixels)
-        return ring, f"ring from {self.ring_q_min:g} to {self.ring_q_max:g} 1/angstrom"
-
-    @prepared
-    def _line(self, detector: Geometry, wavelength: float) -> tuple[Plan, str]:
-        rising = q_bins(self.q_min, self.q_max, self.bins, self.spacing).values
-        both_sides = free_bins([*-rising[::-1], *rising[rising > 0]])
-        q_map = detector.q_map(wavelength)
-        line = cut(q_map, both_sides, self.cut_angle, self.cut_width, split=self.split_pixels)
-        return line, f"cut at {self.cut_angle:g} deg, {self.cut_width:g} 1/angstrom wide"
-
-    def _told(self, curve: Dataset, what: str, steps: list[str]) -> Dataset:
-        done = "\n".join([*steps[:-1], what])
-        return curve.replace(title=f"{self.sample.text('run/title')}: {what}").with_metadata(steps=done)
+    def _told(self, curve: Dataset, steps: list[str]) -> Dataset:
+        done = "\n".join([*steps[:-1], curve.title])
+        title = f"{self.sample.text('run/title')}: {curve.title}"
+        return curve.replace(title=title).with_metadata(steps=done)
 
     def _steps(self, detector: Geometry, centimetres: float) -> list[str]:
         """What has been done, in order, for people and files."""

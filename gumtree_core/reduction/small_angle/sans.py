@@ -1,14 +1,11 @@
-"""What the runs of a small-angle measurement have to do with one another."""
+"""What the runs of a small-angle measurement say, and how they become rates and transmissions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
-
-from gumtree_core.data import Axis, Dataset, scalar
+from gumtree_core.data import Dataset, scalar
 from gumtree_core.errors import GumtreeError
 from gumtree_core.files import Run
 from gumtree_core.files.run import Value
@@ -24,13 +21,9 @@ from gumtree_core.reduction.detector.geometry import (
     number,
 )
 from gumtree_core.reduction.detector.pixels import QMap
-from gumtree_core.reduction.integration import Plan, Weighting
 from gumtree_core.reduction.integration.resolution import Pinholes
 from gumtree_core.reduction.small_angle.absolute import thickness_in_cm, unattenuated
 
-SAME = 1e-3
-"""How much distance and wavelength of runs that belong together may differ, relative."""
-DISTANCE, WAVELENGTH = ("detector/distance", "mm"), ("instrument/wavelength", "angstrom")
 KEPT = (
     "run/title", "run/number", "instrument/name", "source/probe", "instrument/wavelength",
     "instrument/collimation_length", "detector/distance", "sample/name",
@@ -143,28 +136,6 @@ def attenuation(run: Run, given: float = 0.0) -> Dataset:
     return run.data("instrument/attenuation").squeeze()
 
 
-def belong_together(sample: Run, runs: Iterable[Run | None], keys: Iterable[tuple[str, str]]) -> None:
-    """Refuse runs that differ from the sample's by more than 0.1 % in one of the keys (name and unit).
-
-    Raises
-    ------
-    GumtreeError
-        RUNS_DIFFER.
-    """
-    keys = tuple(keys)
-    for run in runs:
-        for key, unit in keys:
-            if run is None or key not in run or key not in sample:
-                continue
-            there, here = number(run, key, unit), number(sample, key, unit)
-            if abs(there - here) > SAME * abs(here):
-                raise GumtreeError(
-                    "RUNS_DIFFER",
-                    f"{key} is {there:g} {unit} in {run.name} and {here:g} {unit} in {sample.name}; "
-                    "choose runs of the same configuration.",
-                )
-
-
 def beam_center(run: Run, direct_beam: Run | None, x: float = 0.0, y: float = 0.0) -> tuple[float, float]:
     """The beam centre (x, y) in pixels: each coordinate as given unless 0, else the centre of mass of the
     direct beam, else as the run knows it.
@@ -209,28 +180,6 @@ def of_each_pixel(run: Run, key: str, shape: tuple[int, int]) -> Dataset:
     return values
 
 
-def averaged(pattern: Dataset, plan: Plan, weighting: Weighting, q: Array) -> Dataset:
-    """The averages of a plan over what is not masked.
-
-    Raises
-    ------
-    GumtreeError
-        NO_PIXELS where no bin has any, which tells what q, (y, x) in 1/angstrom, there is.
-    """
-    curve = plan.average(pattern, weighting)
-    if not np.isfinite(curve.values).any():
-        seen = q if pattern.mask is None else q[~pattern.mask]
-        there = (
-            f"reaches from {seen.min():.4g} to {seen.max():.4g}" if seen.size else "has no pixel left at any"
-        )
-        raise GumtreeError(
-            "NO_PIXELS",
-            f"There is no pixel in any bin: what is not masked {there} 1/angstrom. Change the limits of q, "
-            "or the mask.",
-        )
-    return curve
-
-
 def thickness(run: Run, given: float = 0.0) -> Dataset:
     """The thickness of a sample in cm: as given in mm, or, for 0, as in its run.
 
@@ -251,13 +200,6 @@ def resolution(run: Run, detector: Geometry, q: Array) -> Dataset:
         KEY_MISSING, BAD_GEOMETRY where the run does not say enough.
     """
     return Dataset(_pinholes(run, detector).around(q), dims=("q",), unit="1/angstrom")
-
-
-def over_q(pattern: Dataset, q_map: QMap) -> Dataset:
-    """A pattern, (y, x), with qx, qy and qz of its pixels as axes."""
-    components = {"qx": q_map.qx, "qy": q_map.qy, "qz": q_map.qz}
-    axes = {name: Axis(values, "1/angstrom", pattern.dims) for name, values in components.items()}
-    return pattern.with_axes(**axes)
 
 
 def resolution_of_pixels(run: Run, detector: Geometry, q_map: QMap) -> dict[str, Dataset]:
