@@ -19,8 +19,10 @@ from servers.base import GumtreeDevice
 
 logger = logging.getLogger(__name__)
 
-BUSY_PERIOD = 0.005
-"""Seconds between two looks at hardware that moves or counts: the end is seen this soon."""
+BUSY_PERIODS = (0.0005, 0.005)
+"""Shortest and longest time, in s, between two looks at hardware that moves or counts."""
+LATENESS = 0.01
+"""The end of a motion or a count is seen this part of its duration late, or less."""
 IDLE_PERIOD = 0.5
 """Seconds between two looks at hardware at rest or out of reach."""
 SHOW_PERIOD = 1 / 15
@@ -102,9 +104,11 @@ class HardwareDevice(GumtreeDevice):
         raise NotImplementedError
 
     def _follow(self, stopping: threading.Event) -> None:
-        wake, due, shown = self._wake, 0.0, State.STARTING
+        wake, due, shown, began = self._wake, 0.0, State.STARTING, time.monotonic()
         while not stopping.is_set():
             state = self.core.poll().state
+            if state is not State.BUSY:
+                began = time.monotonic()
             if state is not shown or state is not State.BUSY or time.monotonic() >= due:
                 try:
                     with self.exclusive():
@@ -115,5 +119,13 @@ class HardwareDevice(GumtreeDevice):
                         due = time.monotonic() + SHOW_PERIOD
                 except tango.DevFailed as error:
                     logger.warning("%s: not published, will be soon: %s", self.get_name(), error.args[0].desc)
-            wake.wait(BUSY_PERIOD if state is State.BUSY else IDLE_PERIOD)
-            wake.clear()
+            busy_for = time.monotonic() - began
+            if wake.wait(look_after(busy_for) if state is State.BUSY else IDLE_PERIOD):
+                wake.clear()
+                began = time.monotonic()
+
+
+def look_after(busy_for: float) -> float:
+    """Seconds until the next look at hardware that has moved or counted for `busy_for` s."""
+    shortest, longest = BUSY_PERIODS
+    return min(max(LATENESS * busy_for, shortest), longest)
