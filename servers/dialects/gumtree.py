@@ -161,8 +161,9 @@ class GumtreePresetCounter(_Counting):
 
     def start(self, mode: PresetMode, preset: float) -> None:
         """Count until the preset is reached."""
-        self._device.ask(lambda proxy: proxy.write_attribute("preset_mode", mode))
-        self._device.ask(lambda proxy: proxy.write_attribute("preset", preset))
+        if self._device.read("preset_mode", "preset") != [mode, preset]:
+            self._device.ask(lambda proxy: proxy.write_attribute("preset_mode", mode))
+            self._device.ask(lambda proxy: proxy.write_attribute("preset", preset))
         self._device.command("Start")
 
     def fraction(self) -> float | None:
