@@ -194,13 +194,14 @@ def test_a_refused_value_gives_our_reason_and_changes_nothing(device):
     assert (reading.value, reading.w_value) == (3, 3)
 
 
-def test_the_event_of_a_write_carries_the_new_setting_for_other_clients(device, wait_until):
+def test_the_event_of_a_write_carries_the_new_setting_for_other_clients(device, wait_until, wait_for_arrival):
     seen = []
     number = device.subscribe_event(
         "level",
         tango.EventType.CHANGE_EVENT,
         lambda event: seen.append((event.attr_value.value, event.attr_value.w_value)),
     )
+    wait_for_arrival()
     device.level = 4
     failure(device.write_attribute, "level", 11)
     device.level = 5
@@ -276,11 +277,14 @@ def test_init_ends_the_threads(device, wait_until):
     wait_until(device.Ended)
 
 
-def test_a_unit_from_hardware_reaches_clients_unless_somebody_has_set_one(device, wait_until):
+def test_a_unit_from_hardware_reaches_clients_unless_somebody_has_set_one(
+    device, wait_until, wait_for_arrival
+):
     configs: list[Any] = []
     number = device.subscribe_event(
         "level", tango.EventType.ATTR_CONF_EVENT, lambda event: configs.append(event)
     )
+    wait_for_arrival()
     device.Configure("l")
     wait_until(lambda: configs and configs[-1].attr_conf.unit == "l")
     assert configs[-1].attr_conf.max_value == "100"

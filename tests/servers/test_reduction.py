@@ -339,13 +339,14 @@ def test_parameters_of_all_kinds_reach_the_script(device, wait_until):
     assert device.log[-1] == "fast ['x', 'y'] [2.0, 3.0] False words None"
 
 
-def test_the_event_of_a_written_parameter_carries_the_setting(device, wait_until):
+def test_the_event_of_a_written_parameter_carries_the_setting(device, wait_until, wait_for_arrival):
     settings = []
     number = device.subscribe_event(
         "thickness",
         tango.EventType.CHANGE_EVENT,
         lambda event: settings.append((event.attr_value.value, event.attr_value.w_value)),
     )
+    wait_for_arrival()
     device.thickness = 2.5
     wait_until(lambda: settings[-1] == (2.5, 2.5), explain=settings)
     device.unsubscribe_event(number)
