@@ -532,9 +532,12 @@ def test_init_while_a_script_runs_ends_it_and_comes_back(device, wait_until):
     assert run(device, "MakeAverage", wait_until) == DevState.ON
 
 
-def test_live_follows_the_detector_and_survives_errors(device, detector, events, wait_until):
+def test_live_follows_the_detector_and_survives_errors(
+    device, detector, events, wait_until, wait_for_arrival
+):
     events.follow(device, "total", "log", "state")
     device.live = True
+    wait_for_arrival()
     detector.Push(40)
     events.wait("total", 40)
     detector.Push(80)
@@ -559,10 +562,13 @@ def test_live_follows_the_detector_and_survives_errors(device, detector, events,
     assert device.total == 20
 
 
-def test_after_an_action_that_failed_a_live_update_clears_the_alarm(device, detector, events, wait_until):
+def test_after_an_action_that_failed_a_live_update_clears_the_alarm(
+    device, detector, events, wait_until, wait_for_arrival
+):
     events.follow(device, "state")
     assert run(device, "Fail", wait_until) == DevState.ALARM
     device.live = True
+    wait_for_arrival()
     assert device.state() == DevState.ALARM
     detector.Push(40)
     events.wait("state", DevState.ON)
@@ -592,9 +598,10 @@ def test_the_unit_of_a_curve_is_that_of_the_data(device, wait_until):
     assert units == {"iq": "counts", "iq_errors": "counts", "iq_q": "1/angstrom", "total": "counts"}
 
 
-def test_an_image_that_comes_during_an_action_is_reduced_after_it(device, detector, events):
+def test_an_image_that_comes_during_an_action_is_reduced_after_it(device, detector, events, wait_for_arrival):
     events.follow(device, "total", "state", "log")
     device.live = True
+    wait_for_arrival()
     device.Loop()
     events.wait("log", lambda lines: lines[-1].startswith("pid"))
     detector.Push(48)
